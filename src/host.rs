@@ -1,0 +1,93 @@
+//! What the engine asks of the world: a clock and a store that all workers share.
+//!
+//! Everything else a decision needs is in the request and the policy, so whoever implements
+//! [`Host`] can run the engine: a proxy, a command line, a test, a fuzzer.
+
+use std::fmt;
+
+/// A moment, in nanoseconds since the Unix epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// The moment `nanos` nanoseconds after the Unix epoch.
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// The moment `seconds` seconds after the Unix epoch; past the year 2554, the last one there is.
+    pub const fn from_secs(seconds: u64) -> Self {
+        Self(seconds.saturating_mul(1_000_000_000))
+    }
+
+    /// Nanoseconds since the Unix epoch.
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// Whole seconds since the Unix epoch, as `NumericDate` counts them (RFC 7519 §2).
+    pub const fn as_secs(self) -> i64 {
+        (self.0 / 1_000_000_000).cast_signed()
+    }
+}
+
+/// What the engine asks of the world.
+pub trait Host {
+    /// The time of day.
+    fn now(&self) -> Timestamp;
+
+    /// The value under `key` in the store that all workers share.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError`] when the host has no store or the store fails; never for an absent key.
+    fn load(&self, key: &[u8]) -> Result<Option<Stored>, HostError>;
+
+    /// Puts `value` under `key` if what is there is still what the caller `expected`.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError`] when the host has no store or the store fails; a lost race is
+    /// [`Swap::Conflict`].
+    fn swap(&self, key: &[u8], value: &[u8], expected: Expected) -> Result<Swap, HostError>;
+}
+
+/// A value of the shared store, and the version to name when replacing it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The bytes as they were put there.
+    pub value: Vec<u8>,
+    /// Changes with every write of the key.
+    pub version: u32,
+}
+
+/// What must be under a key for a [`Host::swap`] to take place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// Nothing.
+    Absent,
+    /// The value that carried this version.
+    Version(u32),
+}
+
+/// How a [`Host::swap`] went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Swap {
+    /// The new value is in place.
+    Done,
+    /// Another worker was first; nothing was changed.
+    Conflict,
+}
+
+/// The host could not do what it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostError;
+
+impl fmt::Display for HostError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the host's shared store failed")
+    }
+}
+
+impl std::error::Error for HostError {}

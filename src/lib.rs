@@ -1,0 +1,33 @@
+//! Access control for AI agents in front of an API that knows nothing of agents.
+//!
+//! This crate is the engine: plain Rust with no proxy in it, the same in the filter, in the
+//! command, in tests and in a fuzzer. [`decision`] is the walk of a request, one step a room:
+//!
+//! | room | what happens there |
+//! | --- | --- |
+//! | [`policy`] | the operator's file: parsed, validated, compiled once into look-ups |
+//! | [`route`] | a method and a path -> the operation they ask for |
+//! | [`token`] | bytes on the wire -> verified claims |
+//! | [`principal`] | verified claims -> who is calling, for whom, acting through whom |
+//! | [`authorize`] | may they do this, here, now |
+//! | [`limit`] | how often |
+//! | [`audit`] | what the backend is told and what is written down |
+//! | [`denial`] | every reason to say no, and what the caller is told of it |
+//! | [`host`] | what the engine asks of the world |
+//!
+//! `filter` is the proxy-wasm adapter and exists only when compiled for WebAssembly.
+
+pub mod audit;
+pub mod authorize;
+pub mod decision;
+pub mod denial;
+pub mod host;
+pub mod json;
+pub mod limit;
+pub mod policy;
+pub mod principal;
+pub mod route;
+pub mod token;
+
+#[cfg(target_family = "wasm")]
+mod filter;
