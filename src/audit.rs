@@ -1,1 +1,13 @@
-//! (to be written)
+//! What the backend is told and what is written down.
+//!
+//! [`Firewall`] takes from a request what only Postern may say, [`identity`] says it, and
+//! [`Record`] is the line that each decision leaves behind, denials first of all.
+
+mod firewall;
+mod identity;
+mod record;
+mod time;
+
+pub use firewall::{Firewall, PrefixError};
+pub use identity::{Names, headers};
+pub use record::{Context, Event, Record};

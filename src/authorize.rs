@@ -1,1 +1,104 @@
-//! (to be written)
+//! May they do this, here, now.
+//!
+//! A caller's permissions are those of the roles that its token's scopes map to; when it acts for
+//! somebody, only those that the subject's own roles hold too; an agent's only up to its ceiling;
+//! and never what its registration says it never gets.
+
+use crate::denial::Denial;
+use crate::policy::{
+    Condition, Kind, Operation, PermissionId, PermissionSet, Policy, RoleId, Unregistered,
+};
+use crate::principal::Principal;
+use crate::token::Claims;
+
+/// What a token may be used for, whatever the request: settled once for a token and a policy.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// What may be done with it.
+    pub permissions: PermissionSet,
+    /// The roles its scopes map to.
+    pub scope_roles: Vec<RoleId>,
+    /// The role an agent cannot go beyond.
+    pub ceiling: Option<RoleId>,
+}
+
+/// Works out what the holder of a token may do.
+///
+/// # Errors
+///
+/// [`Denial::AgentUnknown`] for an unregistered agent that the policy turns away,
+/// [`Denial::ConditionFailed`] when the agent's own conditions do not hold.
+pub fn grant(policy: &Policy, principal: &Principal, claims: &Claims) -> Result<Grant, Denial> {
+    let mut scope_roles: Vec<_> =
+        claims.scopes().filter_map(|scope| policy.scopes.get(scope).copied()).collect();
+    scope_roles.sort_unstable();
+    scope_roles.dedup();
+    let mut permissions = policy.roles.union(scope_roles.iter().copied());
+    if principal.delegated {
+        permissions.retain(&policy.roles.union(principal.roles.iter().copied()));
+    }
+    let mut ceiling = None;
+    if principal.kind == Kind::Agent {
+        let role = match principal.registered().and_then(|id| policy.agents.get(id)) {
+            Some(agent) => {
+                holds(&agent.require, claims)?;
+                for permission in &agent.never {
+                    permissions.remove(*permission);
+                }
+                agent.ceiling
+            }
+            None => match policy.agents.unregistered {
+                Unregistered::Deny => return Err(Denial::AgentUnknown),
+                Unregistered::Ceiling(role) => role,
+            },
+        };
+        permissions.retain(policy.roles.permissions(role));
+        ceiling = Some(role);
+    }
+    Ok(Grant { permissions, scope_roles, ceiling })
+}
+
+/// Whether a token's holder may use an operation that needs `permission`.
+///
+/// # Errors
+///
+/// Why not; what the agent could never get comes before what another token would mend.
+pub fn check(
+    policy: &Policy,
+    principal: &Principal,
+    grant: &Grant,
+    permission: PermissionId,
+) -> Result<(), Denial> {
+    if grant.permissions.contains(permission) {
+        return Ok(());
+    }
+    let registered = principal.registered().and_then(|id| policy.agents.get(id));
+    if registered.is_some_and(|agent| agent.never.contains(&permission)) {
+        return Err(Denial::AgentForbidden);
+    }
+    if grant.ceiling.is_some_and(|role| !policy.roles.holds(role, permission)) {
+        return Err(Denial::AgentCeiling);
+    }
+    if principal.delegated && !principal.roles.iter().any(|role| policy.roles.holds(*role, permission))
+    {
+        return Err(Denial::UserLacksRole);
+    }
+    Err(Denial::InsufficientScope)
+}
+
+/// Whether the conditions of an operation hold.
+///
+/// # Errors
+///
+/// [`Denial::ConditionFailed`] when one does not.
+pub fn require(operation: &Operation, claims: &Claims) -> Result<(), Denial> {
+    holds(&operation.require, claims)
+}
+
+fn holds(conditions: &[Condition], claims: &Claims) -> Result<(), Denial> {
+    if conditions.iter().all(|condition| condition.holds(claims)) {
+        Ok(())
+    } else {
+        Err(Denial::ConditionFailed)
+    }
+}

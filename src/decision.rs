@@ -1,1 +1,312 @@
-//! (to be written)
+//! The walk of a request, from the wire to an answer.
+//!
+//! Each step is a room of its own and can end the walk. Nothing is allowed because something was
+//! empty, failed or was misspelt: [`Engine::decide`] forwards what came through all of
+//! [`Engine::walk`], and answers everything else itself.
+
+mod id;
+mod request;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+pub use id::Ids;
+pub use request::Request;
+
+use crate::audit::{Event, Names, Record};
+use crate::authorize;
+use crate::denial::{Denial, Refusal, Reply, Told};
+use crate::host::{Host, Timestamp};
+use crate::limit::{self, Charge, MAX_LIMITS, Usages, write_usage};
+use crate::policy::{Access, Operation, PermissionId, Policy};
+use crate::route::NormalPath;
+use crate::session::{Session, Sessions};
+use crate::token::credential;
+use request::Sifted;
+
+/// A policy at work: decides requests, and remembers the tokens it has verified.
+#[derive(Debug)]
+pub struct Engine {
+    policy: Policy,
+    names: Names,
+    sessions: RefCell<Sessions>,
+    ids: Ids,
+}
+
+/// What was decided of a request.
+#[derive(Debug)]
+pub struct Decision {
+    /// What to do with it.
+    pub answer: Answer,
+    /// What to write down.
+    pub record: Record,
+}
+
+/// What to do with a request.
+#[derive(Debug)]
+pub enum Answer {
+    /// Pass it on, changed so.
+    Forward(Forward),
+    /// Answer it so.
+    Reply(Reply),
+}
+
+/// How a request is changed on its way to the backend.
+#[derive(Debug, Default)]
+pub struct Forward {
+    /// The places of the headers that are taken from it, ascending.
+    pub drop: Vec<usize>,
+    /// The headers that are added to it.
+    pub add: Vec<(Rc<str>, Rc<str>)>,
+    /// The header fields that are added to the response.
+    pub response: Vec<(&'static str, String)>,
+}
+
+/// What the walk came to, step by step: told to whoever watches it.
+#[derive(Debug)]
+pub enum Step<'a> {
+    /// The places of the headers that only Postern may set, and the caller did.
+    Firewall(&'a [usize]),
+    /// The operation asked for.
+    Route(&'a Operation),
+    /// The caller, by a verified token.
+    Session(&'a Session),
+    /// The caller may.
+    Authorized,
+    /// What is left of the caller's limits.
+    Limited(&'a Usages),
+    /// The step that would have been next ended the walk.
+    Refused(&'a Refusal),
+}
+
+/// Whoever watches the walk; `()` does not.
+pub trait Witness {
+    /// One step of the walk was made.
+    fn saw(&mut self, step: Step<'_>);
+}
+
+impl Witness for () {
+    fn saw(&mut self, _: Step<'_>) {}
+}
+
+/// What is known of a request so far, whatever becomes of it.
+#[derive(Default)]
+struct Seen<'e> {
+    operation: Option<&'e Operation>,
+    session: Option<Rc<Session>>,
+}
+
+/// What came through the whole walk.
+enum Permit {
+    /// Postern answers itself: the description of the API's protection.
+    Metadata,
+    /// To the backend, with what is left of the caller's limits.
+    Backend(Option<Usages>),
+}
+
+impl Engine {
+    /// Puts `policy` to work. `seed` is random: it keeps decision ids of different workers apart.
+    pub fn new(policy: Policy, seed: [u8; 16]) -> Self {
+        let names = Names::new(&policy.header_prefix);
+        Self { policy, names, sessions: RefCell::default(), ids: Ids::new(seed) }
+    }
+
+    /// The policy that is decided by.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Decides one request.
+    pub fn decide(
+        &self,
+        request: &Request<'_>,
+        host: &impl Host,
+        witness: &mut impl Witness,
+    ) -> Decision {
+        let now = host.now();
+        let id = self.ids.next();
+        let sifted = request.sift(&self.policy.firewall);
+        let mut seen = Seen::default();
+        let permit = self.walk(request, &sifted, host, now, &mut seen, witness);
+        if let Err(refusal) = &permit {
+            witness.saw(Step::Refused(refusal));
+        }
+        let record = self.record(request, &sifted, now, &id, &seen, permit.as_ref().err());
+        let answer = match permit {
+            Ok(Permit::Metadata) => Answer::Reply(self.metadata()),
+            Ok(Permit::Backend(usages)) => Answer::Forward(self.forward(sifted, &seen, &id, usages)),
+            Err(refusal) => Answer::Reply(self.refuse(&refusal, &seen, &id)),
+        };
+        Decision { answer, record }
+    }
+
+    /// The steps, in their order. Whatever ends one early is a denial.
+    fn walk<'e>(
+        &'e self,
+        request: &Request<'_>,
+        sifted: &Sifted<'_>,
+        host: &impl Host,
+        now: Timestamp,
+        seen: &mut Seen<'e>,
+        witness: &mut impl Witness,
+    ) -> Result<Permit, Refusal> {
+        // Firewall: nobody but us says who is calling.
+        witness.saw(Step::Firewall(&sifted.guarded));
+        sifted.check(request)?;
+
+        // Route: the one operation that this method and path can mean.
+        let path = NormalPath::parse(request.path)
+            .map_err(|error| Refusal::because(Denial::InvalidRequest, error.reason()))?;
+        let operation = self.policy.operations.find(request.method, &path).ok_or(Denial::NoRoute)?;
+        seen.operation = Some(operation);
+        witness.saw(Step::Route(operation));
+        let permission = match operation.access {
+            Access::Metadata => return Ok(Permit::Metadata),
+            Access::Public => return Ok(Permit::Backend(None)),
+            Access::Permission(permission) => permission,
+        };
+
+        // Token, principal and standing: who is calling, for whom, and what that is good for.
+        let token = credential::find(request.headers, path.query().map(str::as_bytes))?;
+        let session = self.session(token, now)?;
+        witness.saw(Step::Session(&session));
+        let session: &Session = seen.session.insert(session);
+
+        // Authorize: may they do this.
+        self.authorize(session, operation, permission)?;
+        witness.saw(Step::Authorized);
+
+        // Limit: may they do it again already.
+        let usages = self.charge(session, host, now)?;
+        witness.saw(Step::Limited(&usages));
+        Ok(Permit::Backend(Some(usages)))
+    }
+
+    /// The session of a token, remembered or newly verified.
+    fn session(&self, token: &str, now: Timestamp) -> Result<Rc<Session>, Refusal> {
+        // A worker decides one request at a time; were it not so, nothing would be remembered.
+        let mut sessions = self.sessions.try_borrow_mut().ok();
+        if let Some(session) = sessions.as_mut().and_then(|known| known.find(token, now)) {
+            return Ok(session);
+        }
+        let session = Rc::new(Session::open(&self.policy, &self.names, token, now)?);
+        if let Some(known) = &mut sessions {
+            known.insert(token, Rc::clone(&session));
+        }
+        Ok(session)
+    }
+
+    fn authorize(
+        &self,
+        session: &Session,
+        operation: &Operation,
+        permission: PermissionId,
+    ) -> Result<(), Refusal> {
+        let grant = session.standing.as_ref().map_err(|denial| *denial)?;
+        authorize::check(&self.policy, &session.principal, grant, permission)?;
+        authorize::require(operation, &session.claims)?;
+        Ok(())
+    }
+
+    /// Charges the request to each limit of the caller's class.
+    fn charge(
+        &self,
+        session: &Session,
+        host: &impl Host,
+        now: Timestamp,
+    ) -> Result<Usages, Refusal> {
+        let limits = session.limits(&self.policy);
+        let charge = |(limit, key): (_, &_)| Charge { limit, key: *key, cost: 1 };
+        let charges: Vec<_> = limits.limits.iter().zip(&session.buckets).map(charge).collect();
+        // INVARIANT: a bucket for every limit; a limit that nobody is charged to would not hold.
+        if charges.len() != limits.limits.len() || charges.len() > MAX_LIMITS {
+            return Err(Denial::NotReady.into());
+        }
+        Ok(limit::take(host, now, &charges)?)
+    }
+
+    /// How an allowed request goes to the backend.
+    fn forward(
+        &self,
+        sifted: Sifted<'_>,
+        seen: &Seen<'_>,
+        id: &Rc<str>,
+        usages: Option<Usages>,
+    ) -> Forward {
+        let keeps = seen.operation.is_some_and(|operation| operation.keep_credential);
+        let mut add = Vec::with_capacity(12);
+        match &seen.session {
+            Some(session) => add.extend_from_slice(&session.headers),
+            None => add.push((Rc::clone(&self.names.kind), Rc::from("anonymous"))),
+        }
+        add.push((Rc::clone(&self.names.decision_id), Rc::clone(id)));
+        add.push((Rc::clone(&self.names.policy_version), Rc::from(self.policy.version.as_str())));
+        let mut response = Vec::new();
+        if let (Some(session), Some(usages)) = (&seen.session, usages) {
+            let limits = session.limits(&self.policy);
+            if !limits.limits.is_empty() {
+                let mut field = String::with_capacity(64);
+                write_usage(&mut field, &limits.limits, usages.iter());
+                response.push(("ratelimit-policy", limits.field.clone()));
+                response.push(("ratelimit", field));
+            }
+        }
+        Forward { drop: sifted.drop(keeps), add, response }
+    }
+
+    /// What a denied caller gets.
+    fn refuse(&self, refusal: &Refusal, seen: &Seen<'_>, id: &str) -> Reply {
+        let permission = seen.operation.and_then(|operation| self.permission(operation));
+        refusal.reply(&Told {
+            decision: id,
+            permission,
+            scope: seen.operation.and_then(|operation| operation.scope.as_deref()),
+            metadata: self.policy.resource.as_ref().map(|one| one.metadata_url.as_str()),
+            limits: seen.session.as_ref().map(|session| session.limits(&self.policy)),
+        })
+    }
+
+    /// The description of the API's protection (RFC 9728 §3.2).
+    fn metadata(&self) -> Reply {
+        let body = self.policy.resource.as_ref().map(|resource| resource.metadata.clone());
+        let headers = vec![
+            ("content-type", "application/json".to_owned()),
+            ("cache-control", "max-age=3600".to_owned()),
+            ("access-control-allow-origin", "*".to_owned()),
+        ];
+        Reply { status: 200, headers, body: body.unwrap_or_default() }
+    }
+
+    fn record(
+        &self,
+        request: &Request<'_>,
+        sifted: &Sifted<'_>,
+        time: Timestamp,
+        id: &str,
+        seen: &Seen<'_>,
+        refusal: Option<&Refusal>,
+    ) -> Record {
+        let event = Event {
+            time,
+            id,
+            policy: &self.policy.version,
+            decision: if refusal.is_some() { "deny" } else { "allow" },
+            denial: refusal.map(|one| (one.denial.code(), one.denial.status(), one.reason)),
+            method: request.method,
+            path: request.path,
+            route: seen.operation.map(|operation| operation.template.as_str()),
+            permission: seen.operation.and_then(|operation| self.permission(operation)),
+            request_id: sifted.request_id,
+            caller: seen.session.as_ref().map(|session| &session.context),
+        };
+        Record { line: event.line(), log: self.policy.audit_log }
+    }
+
+    /// What the permission is called that `operation` needs.
+    fn permission(&self, operation: &Operation) -> Option<&str> {
+        match operation.access {
+            Access::Permission(id) => Some(self.policy.permissions.name(id)),
+            Access::Metadata | Access::Public => None,
+        }
+    }
+}

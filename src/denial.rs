@@ -1,5 +1,11 @@
 //! Every reason to say no, and what a caller is told of it.
 
+mod reply;
+
+pub use reply::{Reply, Told};
+
+use crate::limit::Refused;
+
 /// Why a request was denied.
 ///
 /// Closed on purpose: a new reason must break every `match` that maps it.
@@ -82,6 +88,28 @@ impl Denial {
         }
     }
 
+    /// What it means and what would help, where nothing more particular is known.
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::AgentCeiling => "the operation lies beyond what this agent may ever do",
+            Self::AgentForbidden => "this agent never gets the permission the operation needs",
+            Self::AgentUnknown => "this agent is not registered with the API",
+            Self::ConditionFailed => "the token does not fulfil a condition of the operation",
+            Self::ExpiredToken => "the token has expired: get a new one",
+            Self::InsufficientScope => "the token lacks a scope that the operation needs",
+            Self::InvalidRequest => "the request can be read in more than one way",
+            Self::InvalidToken => "the token is not a valid access token for this API",
+            Self::MissingToken => "the operation needs an access token",
+            Self::NoRoute => "the API has no such operation",
+            Self::NotReady => "the request cannot be decided now: try again later",
+            Self::RateLimited => "too many requests: try again later",
+            Self::UnboundToken => "the token is bound to a key whose possession cannot be checked",
+            Self::UnknownKey => "the token is signed with a key that its issuer does not have",
+            Self::UserLacksRole => "the user the agent acts for may not do this",
+            Self::WrongAudience => "the token is for another API",
+        }
+    }
+
     /// The HTTP status it is answered with.
     pub const fn status(self) -> u16 {
         match self {
@@ -102,5 +130,43 @@ impl Denial {
             Self::RateLimited => 429,
             Self::NotReady => 503,
         }
+    }
+}
+
+/// A denial, and what else is known of why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub denial: Denial,
+    /// What exactly is wrong, for people; never a part of what the caller sent.
+    pub reason: &'static str,
+    /// The limit that is used up.
+    pub limit: Option<Refused>,
+}
+
+impl Refusal {
+    /// A denial for a particular reason.
+    pub const fn because(denial: Denial, reason: &'static str) -> Self {
+        Self { denial, reason, limit: None }
+    }
+}
+
+impl From<Denial> for Refusal {
+    fn from(denial: Denial) -> Self {
+        Self::because(denial, denial.advice())
+    }
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        let denial = match refused {
+            Refused::Exceeded { .. } => Denial::RateLimited,
+            Refused::Unavailable => Denial::NotReady,
+        };
+        let reason = match refused {
+            Refused::Exceeded { .. } => denial.advice(),
+            Refused::Unavailable => "the limits cannot be counted now",
+        };
+        Self { limit: Some(refused), ..Self::because(denial, reason) }
     }
 }

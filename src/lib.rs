@@ -9,6 +9,7 @@
 //! | [`route`] | a method and a path -> the operation they ask for |
 //! | [`token`] | bytes on the wire -> verified claims |
 //! | [`principal`] | verified claims -> who is calling, for whom, acting through whom |
+//! | [`session`] | what a token settles, remembered |
 //! | [`authorize`] | may they do this, here, now |
 //! | [`limit`] | how often |
 //! | [`audit`] | what the backend is told and what is written down |
@@ -27,6 +28,7 @@ pub mod limit;
 pub mod policy;
 pub mod principal;
 pub mod route;
+pub mod session;
 pub mod token;
 
 #[cfg(target_family = "wasm")]

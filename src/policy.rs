@@ -1,1 +1,233 @@
-//! (to be written)
+//! The policy: the operator's file, parsed, validated and compiled once into what the other rooms
+//! look up.
+//!
+//! [`wire`] is the file as it is written, [`Policy`] what it means: every name resolved, roles
+//! flattened, every rate and duration checked. A request meets only the latter. A file with
+//! anything wrong in it yields no policy at all, and a list of [`Problem`]s.
+
+mod agent;
+mod caller;
+mod condition;
+mod duration;
+mod issuers;
+mod limits;
+mod nearest;
+mod operation;
+mod permission;
+pub mod problem;
+mod resource;
+mod role;
+pub mod source;
+mod warning;
+pub mod wire;
+
+use std::collections::BTreeMap;
+
+use hashbrown::HashMap;
+use serde_json::Value;
+
+pub use agent::{Agent, AgentId, Agents, Unregistered};
+pub use caller::{CallerRule, Kind, Matches};
+pub use condition::Condition;
+pub use issuers::{ClaimNames, Trusted};
+pub use limits::{Limits, Per};
+pub use operation::{Access, Operation};
+pub use permission::{PermissionId, PermissionSet, Permissions};
+pub use problem::{Path, Place, Problem, Problems, Segment, Severity};
+pub use resource::Resource;
+pub use role::{RoleId, Roles};
+pub use wire::AuditLog;
+
+use crate::audit::Firewall;
+use crate::limit::Class;
+use crate::route::Table;
+
+/// The most scopes, agents or routes a policy may have, of each.
+pub const MAX_ENTRIES: usize = 65_536;
+
+/// A policy that can be decided by.
+#[derive(Debug)]
+pub struct Policy {
+    /// What backend and auditors know this edition by.
+    pub version: String,
+    /// Who issues the tokens that are accepted.
+    pub trusted: Trusted,
+    /// What the API is called in OAuth.
+    pub resource: Option<Resource>,
+    /// The permissions that roles hold.
+    pub permissions: Permissions,
+    /// The product's roles.
+    pub roles: Roles,
+    /// The role each scope amounts to.
+    pub scopes: HashMap<String, RoleId>,
+    /// What makes a caller an agent.
+    pub callers: Vec<CallerRule>,
+    /// The agents that are known.
+    pub agents: Agents,
+    /// The operations, by method and path.
+    pub operations: Table<Operation>,
+    /// How often agents may call.
+    pub agent_limits: Limits,
+    /// How often humans may call.
+    pub human_limits: Limits,
+    /// Which headers only Postern may set.
+    pub firewall: Firewall,
+    /// What the names of the identity headers begin with.
+    pub header_prefix: String,
+    /// Where decisions are written down.
+    pub audit_log: AuditLog,
+}
+
+/// Reads a policy as a proxy hands it over: JSON text, or a `google.protobuf.Struct`.
+///
+/// # Errors
+///
+/// All that is wrong with it, and at least one problem.
+pub fn load(bytes: &[u8]) -> Result<Policy, Problems> {
+    let value = source::read(bytes)?;
+    Policy::compile(&value).map(|(policy, _)| policy)
+}
+
+impl Policy {
+    /// Compiles a policy, and says what is odd about it.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with it, and what is odd besides; at least one problem is an error.
+    pub fn compile(value: &Value) -> Result<(Self, Problems), Problems> {
+        let file = source::de::from_value(value)?;
+        let mut problems = Problems::new();
+        let policy = Self::from_file(file, source::fingerprint(value), &mut problems);
+        let (policy, mut problems) = problems.settle(policy)?;
+        warning::collect(&policy, &mut problems);
+        Ok((policy, problems))
+    }
+
+    fn from_file(file: wire::File, fingerprint: String, problems: &mut Problems) -> Self {
+        let wire::File {
+            version,
+            revision,
+            issuers,
+            resource,
+            roles,
+            scopes,
+            callers,
+            agents,
+            unregistered_agents,
+            routes,
+            limits,
+            headers,
+            audit,
+        } = file;
+        let root = Path::default;
+        if version != 1 {
+            let message = format!("version {version} of the policy language: expected 1");
+            problems.add(Problem::new(message).at(root().join("version")));
+        }
+        for (name, size) in
+            [("scopes", scopes.len()), ("agents", agents.len()), ("routes", routes.len())]
+        {
+            if size > MAX_ENTRIES {
+                problems.add(Problem::new(format!("more than {MAX_ENTRIES}")).at(root().join(name)));
+            }
+        }
+        let version = revision.unwrap_or(fingerprint);
+        if version.is_empty() || version.len() > 64 || !version.bytes().all(|b| b.is_ascii_graphic())
+        {
+            let message = "expected 1 to 64 visible ASCII characters";
+            problems.add(Problem::new(message).at(root().join("revision")));
+        }
+        if routes.is_empty() {
+            let message = "expected at least one route: what is not listed is denied";
+            problems.add(Problem::new(message).at(root().join("routes")));
+        }
+        let firewall = Firewall::new(&headers.prefix).unwrap_or_else(|error| {
+            let here = root().join("headers").join("prefix");
+            problems.add(Problem::new(error.to_string()).at(here));
+            Firewall::default()
+        });
+
+        let trusted = Trusted::compile(issuers, problems);
+        let mut permissions = Permissions::default();
+        let roles = Roles::compile(&roles, &mut permissions, problems);
+        let scopes = compile_scopes(&scopes, &roles, problems);
+        let agents = Agents::compile(
+            agents,
+            unregistered_agents,
+            (&trusted, &roles, &permissions),
+            problems,
+        );
+        let resource = resource.and_then(|resource| {
+            let issuers = trusted.identifiers.iter().map(String::as_str);
+            let mut names: Vec<_> = scopes.keys().map(String::as_str).collect();
+            names.sort_unstable();
+            Resource::compile(resource, issuers, names.into_iter(), problems)
+        });
+        let operations = operation::compile(
+            routes,
+            resource.as_ref().map(|resource| resource.metadata_path.as_str()),
+            &permissions,
+            &smallest_scopes(&scopes, &roles),
+            problems,
+        );
+        Self {
+            version,
+            callers: caller::compile(callers, problems),
+            agent_limits: limits::compile(limits.agents, Class::Agents, problems),
+            human_limits: limits::compile(limits.humans, Class::Humans, problems),
+            header_prefix: headers.prefix,
+            audit_log: audit.log,
+            trusted,
+            resource,
+            permissions,
+            roles,
+            scopes,
+            agents,
+            operations,
+            firewall,
+        }
+    }
+}
+
+fn compile_scopes(
+    written: &BTreeMap<String, wire::Scope>,
+    roles: &Roles,
+    problems: &mut Problems,
+) -> HashMap<String, RoleId> {
+    let mut scopes = HashMap::with_capacity(written.len());
+    for (name, wire::Scope { role }) in written {
+        let here = Path::root().join("scopes").join(name.as_str());
+        // RFC 6749 §3.3: what a scope may consist of.
+        let token = |byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+        if name.is_empty() || !name.bytes().all(token) {
+            let message = "expected an OAuth scope: visible ASCII without quotes or backslashes";
+            problems.add(Problem::new(message).at(here.clone()));
+        }
+        if let Some(role) = roles.resolve(role, || here.join("role"), problems) {
+            scopes.insert(name.clone(), role);
+        }
+    }
+    scopes
+}
+
+/// For each permission the scope that grants it and the least besides.
+fn smallest_scopes<'a>(
+    scopes: &'a HashMap<String, RoleId>,
+    roles: &Roles,
+) -> HashMap<PermissionId, &'a str> {
+    let mut ordered: Vec<_> = scopes
+        .iter()
+        .map(|(name, role)| (roles.permissions(*role).len(), name.as_str(), *role))
+        .collect();
+    ordered.sort_unstable();
+    // A role seen once has given all it has: later scopes of the same role are no smaller.
+    let mut seen = hashbrown::HashSet::new();
+    ordered.retain(|(_, _, role)| seen.insert(*role));
+    let mut smallest = HashMap::new();
+    for (_, name, role) in ordered {
+        for permission in roles.permissions(role).iter() {
+            smallest.entry(permission).or_insert(name);
+        }
+    }
+    smallest
+}

@@ -1,1 +1,205 @@
-//! (to be written)
+//! Verified claims -> who is calling, for whom, acting through whom.
+//!
+//! Only the outermost actor of a token counts (RFC 8693 §4.1): the ones it acts through are
+//! history, told to the auditors and never asked for a permission. `may_act` says who might
+//! become an actor and makes nobody one (§4.4).
+
+use serde_json::Value;
+
+use crate::policy::{AgentId, ClaimNames, Kind, Matches, Policy, RoleId};
+use crate::token::{Claims, IssuerId, Verified};
+
+/// The most actors a token may name, one inside the other.
+pub const MAX_ACTORS: usize = 8;
+
+/// The longest name of an actor or an organization, in bytes.
+const MAX_NAME: usize = 512;
+
+/// Who is calling. A caller is the same caller only with the same issuer, subject, client and
+/// actor: two issuers, or two clients of one, may use one `sub` for different parties.
+#[derive(Clone, Debug)]
+pub struct Principal {
+    /// Agent or human.
+    pub kind: Kind,
+    /// Who vouches for the names below.
+    pub issuer: IssuerId,
+    /// The token's subject: the user, or the agent itself when it acts for nobody.
+    pub subject: String,
+    /// The OAuth client the token was issued to.
+    pub client: String,
+    /// The agent, when it is one.
+    pub agent: Option<AgentIdentity>,
+    /// Whether somebody acts for the subject; the permissions are then the subject's at most.
+    pub delegated: bool,
+    /// The roles of the subject that the policy knows.
+    pub roles: Vec<RoleId>,
+    /// The organization the subject belongs to.
+    pub organization: Option<String>,
+    /// The actors, the current one first.
+    pub actors: Vec<String>,
+    /// The token's identifier.
+    pub token_id: Option<String>,
+}
+
+/// Which agent.
+#[derive(Clone, Debug)]
+pub struct AgentIdentity {
+    /// Its name in the policy; unregistered, what its token calls it.
+    pub name: String,
+    /// Its registration.
+    pub registered: Option<AgentId>,
+}
+
+/// Why verified claims name no principal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unidentified {
+    /// `act`, or an `act` in it, is no object with a `sub`.
+    ActorMalformed,
+    /// More than [`MAX_ACTORS`] actors.
+    ActorsTooMany,
+    /// The organization is neither absent nor a plain string.
+    OrganizationMalformed,
+    /// The roles are neither absent nor a list of strings.
+    RolesMalformed,
+}
+
+impl Unidentified {
+    /// What is wrong, in words.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::ActorMalformed => "`act` is no object with a `sub`",
+            Self::ActorsTooMany => "the chain of actors is too long",
+            Self::OrganizationMalformed => "the organization claim is no plain string",
+            Self::RolesMalformed => "the roles claim is no list of strings",
+        }
+    }
+}
+
+impl Principal {
+    /// Who the holder of a verified token is.
+    ///
+    /// # Errors
+    ///
+    /// [`Unidentified`] when a claim that says so is not what it should be.
+    pub fn identify(verified: &Verified<'_>, policy: &Policy) -> Result<Self, Unidentified> {
+        let claims = &verified.claims;
+        let (subject, client) = (verified.subject.as_str(), verified.client.as_str());
+        let actors = actors(claims)?;
+        let registered = registration(policy, verified.issuer_id, actors.first(), client);
+        // The client credentials grant: no person is in such a token (RFC 9068 §5).
+        let autonomous = actors.is_empty() && subject == client;
+        let kind = if autonomous { Kind::Agent } else { kind(policy, claims, registered) };
+        let agent = (kind == Kind::Agent).then(|| {
+            let called = actors.first().map_or(client, |actor| actor.subject);
+            let known = registered.and_then(|id| policy.agents.get(id));
+            let name = known.map_or(called, |agent| agent.name.as_str()).to_owned();
+            AgentIdentity { name, registered }
+        });
+        let names = policy.trusted.claim_names(verified.issuer_id);
+        Ok(Self {
+            kind,
+            issuer: verified.issuer_id,
+            subject: subject.to_owned(),
+            client: client.to_owned(),
+            agent,
+            delegated: !actors.is_empty() || kind == Kind::Agent && !autonomous,
+            roles: names.map_or(Ok(Vec::new()), |names| roles(claims, names, policy))?,
+            organization: names.map_or(Ok(None), |names| organization(claims, names))?,
+            actors: actors.iter().map(|actor| actor.subject.to_owned()).collect(),
+            token_id: claims.token_id().map(str::to_owned),
+        })
+    }
+
+    /// The registration of the agent, when it is a registered one.
+    pub fn registered(&self) -> Option<AgentId> {
+        self.agent.as_ref().and_then(|agent| agent.registered)
+    }
+}
+
+/// A party that acts for another.
+struct Actor<'a> {
+    subject: &'a str,
+    issuer: Option<&'a str>,
+}
+
+/// The chain of actors, outermost first.
+fn actors(claims: &Claims) -> Result<Vec<Actor<'_>>, Unidentified> {
+    let mut chain = Vec::new();
+    let mut next = claims.actor();
+    while let Some(object) = next {
+        if chain.len() == MAX_ACTORS {
+            return Err(Unidentified::ActorsTooMany);
+        }
+        let subject = object.get("sub").and_then(Value::as_str).filter(|name| plain(name));
+        let issuer = match object.get("iss") {
+            None => None,
+            Some(Value::String(issuer)) => Some(issuer.as_str()),
+            Some(_) => return Err(Unidentified::ActorMalformed),
+        };
+        chain.push(Actor { subject: subject.ok_or(Unidentified::ActorMalformed)?, issuer });
+        next = match object.get("act") {
+            None => None,
+            Some(inner) => Some(inner.as_object().ok_or(Unidentified::ActorMalformed)?),
+        };
+    }
+    Ok(chain)
+}
+
+/// The agent's registration: by its actor's name where there is one, else by its client's. An
+/// actor known by another issuer is looked up there, and is nobody's agent if that is not trusted.
+fn registration(
+    policy: &Policy,
+    issuer: IssuerId,
+    actor: Option<&Actor<'_>>,
+    client: &str,
+) -> Option<AgentId> {
+    let Some(actor) = actor else { return policy.agents.with_client(issuer, client) };
+    let issuer = match actor.issuer {
+        None => issuer,
+        Some(name) => policy.trusted.find(name)?,
+    };
+    policy.agents.with_actor(issuer, actor.subject)
+}
+
+/// Agent or human, by the first rule that matches. A policy without a matching rule cannot be
+/// loaded; should there be none all the same, an agent is what may do less.
+fn kind(policy: &Policy, claims: &Claims, registered: Option<AgentId>) -> Kind {
+    let rule = policy.callers.iter().find(|rule| match &rule.matches {
+        Matches::Otherwise => true,
+        Matches::Registered => registered.is_some(),
+        Matches::When(condition) => condition.holds(claims),
+    });
+    rule.map_or(Kind::Agent, |rule| rule.kind)
+}
+
+fn organization(claims: &Claims, names: &ClaimNames) -> Result<Option<String>, Unidentified> {
+    match claims.get(&names.organization) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(name)) if plain(name) => Ok(Some(name.clone())),
+        Some(_) => Err(Unidentified::OrganizationMalformed),
+    }
+}
+
+/// The roles the policy knows; others are the business of whoever gave them.
+fn roles(
+    claims: &Claims,
+    names: &ClaimNames,
+    policy: &Policy,
+) -> Result<Vec<RoleId>, Unidentified> {
+    let list = match claims.get(&names.roles) {
+        None | Some(Value::Null) => return Ok(Vec::new()),
+        Some(Value::Array(list)) => list,
+        Some(_) => return Err(Unidentified::RolesMalformed),
+    };
+    let mut roles = Vec::new();
+    for role in list {
+        let name = role.as_str().ok_or(Unidentified::RolesMalformed)?;
+        roles.extend(policy.roles.find(name));
+    }
+    Ok(roles)
+}
+
+/// A name fit for headers and logs: not empty, of bounded length, without control characters.
+fn plain(name: &str) -> bool {
+    !name.is_empty() && name.len() <= MAX_NAME && !name.chars().any(char::is_control)
+}

@@ -1,0 +1,77 @@
+//! A request as the proxy sees it.
+
+use crate::audit::Firewall;
+use crate::denial::{Denial, Refusal};
+
+/// The most headers a request may have.
+pub const MAX_HEADERS: usize = 256;
+
+/// A request as the proxy sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The method.
+    pub method: &'a [u8],
+    /// The path, with its query.
+    pub path: &'a [u8],
+    /// Every header, as often as it came, pseudo-headers among them.
+    pub headers: &'a [(&'a [u8], &'a [u8])],
+    /// Whether a header that is removed here is kept from the backend. Where it is not, a request
+    /// that brings one that only Postern may set is refused.
+    pub strips_headers: bool,
+}
+
+/// The headers that a decision looks at, found in one pass.
+#[derive(Debug, Default)]
+pub(super) struct Sifted<'a> {
+    /// The places of those that only Postern may set, ascending.
+    pub guarded: Vec<usize>,
+    /// The places of the credentials, ascending.
+    credentials: Vec<usize>,
+    /// The proxy's identifier of the request.
+    pub request_id: Option<&'a [u8]>,
+}
+
+impl<'a> Request<'a> {
+    pub(super) fn sift(&self, firewall: &Firewall) -> Sifted<'a> {
+        let mut sifted = Sifted::default();
+        for (place, (name, value)) in self.headers.iter().enumerate().take(MAX_HEADERS) {
+            if firewall.guards(name) {
+                sifted.guarded.push(place);
+            } else if name.eq_ignore_ascii_case(b"authorization") {
+                sifted.credentials.push(place);
+            } else if name.eq_ignore_ascii_case(b"x-request-id") {
+                sifted.request_id = Some(value);
+            }
+        }
+        sifted
+    }
+}
+
+impl Sifted<'_> {
+    /// Whether the request can go on, as far as its headers go.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::InvalidRequest`] when there are too many, or one that only Postern may set and
+    /// that cannot be kept from the backend.
+    pub(super) fn check(&self, request: &Request<'_>) -> Result<(), Refusal> {
+        let invalid = |reason| Err(Refusal::because(Denial::InvalidRequest, reason));
+        if request.headers.len() > MAX_HEADERS {
+            return invalid("the request has too many headers");
+        }
+        if !request.strips_headers && !self.guarded.is_empty() {
+            return invalid("the request has a header that only the gateway may set");
+        }
+        Ok(())
+    }
+
+    /// The places of all headers that the backend must not see, ascending.
+    pub(super) fn drop(self, keep_credential: bool) -> Vec<usize> {
+        let mut drop = self.guarded;
+        if !keep_credential {
+            drop.extend(self.credentials);
+            drop.sort_unstable();
+        }
+        drop
+    }
+}

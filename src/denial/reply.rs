@@ -1,0 +1,141 @@
+//! A denial on the wire: status, challenge and problem document.
+
+use serde::Serialize;
+
+use super::{Denial, Refusal};
+use crate::limit::{Limit, Refused, write_usage};
+use crate::policy::Limits;
+
+/// An answer that Postern gives in the backend's stead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The header fields.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: String,
+}
+
+/// What a caller may be told besides the denial itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Told<'a> {
+    /// The decision's identifier, to ask the operator about.
+    pub decision: &'a str,
+    /// The permission that the operation needs.
+    pub permission: Option<&'a str>,
+    /// The scope that would do.
+    pub scope: Option<&'a str>,
+    /// Where the API's OAuth metadata is (RFC 9728 §5.1).
+    pub metadata: Option<&'a str>,
+    /// The limits that count the caller's calls.
+    pub limits: Option<&'a Limits>,
+}
+
+/// RFC 9457, with members of our own after the standard ones.
+#[derive(Serialize)]
+struct ProblemDocument<'a> {
+    r#type: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    permission: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'a str>,
+    #[serde(rename = "violated-policies", skip_serializing_if = "Option::is_none")]
+    violated_policies: Option<[&'a str; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
+    decision: &'a str,
+}
+
+impl Refusal {
+    /// The answer that tells the caller of this refusal.
+    pub fn reply(&self, told: &Told<'_>) -> Reply {
+        let denial = self.denial;
+        let status = denial.status();
+        let exceeded = match self.limit {
+            Some(Refused::Exceeded { usage, retry_after }) => Some((usage, retry_after)),
+            Some(Refused::Unavailable) | None => None,
+        };
+        let retry_after = match denial {
+            Denial::NotReady => Some(1),
+            _ => exceeded.map(|(_, seconds)| seconds),
+        };
+        let mut headers = vec![
+            ("content-type", "application/problem+json".to_owned()),
+            ("cache-control", "no-store".to_owned()),
+        ];
+        headers.extend(challenge(denial, told).map(|value| ("www-authenticate", value)));
+        headers.extend(retry_after.map(|seconds| ("retry-after", seconds.to_string())));
+        let limits = told.limits.map_or(&[][..], |limits| &limits.limits);
+        let violated: Option<&Limit> =
+            exceeded.and_then(|(usage, _)| limits.iter().find(|limit| usage.is_of(limit)));
+        if let (Some((usage, _)), Some(told)) = (exceeded, told.limits) {
+            let mut field = String::new();
+            write_usage(&mut field, limits, [usage]);
+            headers.push(("ratelimit-policy", told.field.clone()));
+            headers.push(("ratelimit", field));
+        }
+        let unmet = matches!(denial, Denial::InsufficientScope | Denial::MissingToken);
+        let document = ProblemDocument {
+            r#type: match denial {
+                Denial::RateLimited => {
+                    "https://iana.org/assignments/http-problem-types#quota-exceeded"
+                }
+                _ => "about:blank",
+            },
+            title: title(status),
+            status,
+            detail: self.reason,
+            code: denial.code(),
+            permission: told.permission,
+            scope: told.scope.filter(|_| unmet),
+            violated_policies: violated.map(|limit| [limit.name()]),
+            retry_after,
+            decision: told.decision,
+        };
+        // Strings and numbers never fail to serialize; an empty body would still be a denial.
+        Reply { status, headers, body: serde_json::to_string(&document).unwrap_or_default() }
+    }
+}
+
+/// The challenge of a 401, a 403 for want of scope, or a malformed use of a token (RFC 6750 §3).
+fn challenge(denial: Denial, told: &Told<'_>) -> Option<String> {
+    let error = match (denial, denial.status()) {
+        (Denial::MissingToken, _) => None,
+        (Denial::InsufficientScope, _) => Some("insufficient_scope"),
+        (Denial::InvalidRequest, _) => Some("invalid_request"),
+        (_, 401) => Some("invalid_token"),
+        _ => return None,
+    };
+    let mut parameters = Vec::new();
+    parameters.extend(error.map(|error| format!("error=\"{error}\"")));
+    // What a reason says is ours, and has neither quotes nor backslashes.
+    parameters.extend(error.map(|_| format!("error_description=\"{}\"", describe(denial))));
+    if denial != Denial::InvalidRequest {
+        parameters.extend(told.scope.map(|scope| format!("scope=\"{scope}\"")));
+    }
+    parameters.extend(told.metadata.map(|url| format!("resource_metadata=\"{url}\"")));
+    Some(match parameters.as_slice() {
+        [] => "Bearer".to_owned(),
+        _ => format!("Bearer {}", parameters.join(", ")),
+    })
+}
+
+/// The code and what it means: visible ASCII without quotes (RFC 6750 §3).
+fn describe(denial: Denial) -> String {
+    format!("{}: {}", denial.code(), denial.advice())
+}
+
+const fn title(status: u16) -> &'static str {
+    match status {
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        429 => "Too Many Requests",
+        _ => "Service Unavailable",
+    }
+}

@@ -1,0 +1,182 @@
+//! The registry of agents: who is known, up to where they reach, what they never get.
+
+use std::collections::BTreeMap;
+
+use hashbrown::{Equivalent, HashMap};
+
+use super::condition::Condition;
+use super::nearest::nearest;
+use super::permission::{PermissionId, Permissions};
+use super::problem::{Path, Problem, Problems};
+use super::issuers::Trusted;
+use super::role::{RoleId, Roles};
+use super::wire;
+use crate::token::IssuerId;
+
+/// A registered agent.
+#[derive(Debug)]
+pub struct Agent {
+    /// Its name in the policy.
+    pub name: String,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// The role beyond which it never reaches.
+    pub ceiling: RoleId,
+    /// Permissions it never gets.
+    pub never: Vec<PermissionId>,
+    /// Conditions on its token that must all hold.
+    pub require: Vec<Condition>,
+}
+
+/// What an agent gets that is not registered.
+#[derive(Clone, Copy, Debug)]
+pub enum Unregistered {
+    /// Nothing.
+    Deny,
+    /// What its token grants, up to this role.
+    Ceiling(RoleId),
+}
+
+/// An agent of the policy that made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AgentId(u32);
+
+/// The agents of a policy. An identifier counts only together with the issuer that vouches for
+/// it: another issuer's client of the same name is somebody else.
+#[derive(Debug)]
+pub struct Agents {
+    list: Vec<Agent>,
+    by_client: HashMap<Key, AgentId>,
+    by_actor: HashMap<Key, AgentId>,
+    /// What the others get.
+    pub unregistered: Unregistered,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Key(IssuerId, String);
+
+#[derive(Hash)]
+struct KeyRef<'a>(IssuerId, &'a str);
+
+impl Equivalent<Key> for KeyRef<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        self.0 == key.0 && self.1 == key.1
+    }
+}
+
+impl Agents {
+    /// Reads the registry; what is wrong goes to `problems`.
+    pub(super) fn compile(
+        written: BTreeMap<String, wire::Agent>,
+        unregistered: wire::UnregisteredAgents,
+        (trusted, roles, permissions): (&Trusted, &Roles, &Permissions),
+        problems: &mut Problems,
+    ) -> Self {
+        let unregistered = match unregistered {
+            wire::UnregisteredAgents::Deny => Unregistered::Deny,
+            wire::UnregisteredAgents::Ceiling(role) => {
+                let here = || Path::root().join("unregistered_agents").join("ceiling");
+                let role = roles.resolve(&role, here, problems);
+                role.map_or(Unregistered::Deny, Unregistered::Ceiling)
+            }
+        };
+        let mut agents = Self {
+            list: Vec::with_capacity(written.len()),
+            by_client: HashMap::new(),
+            by_actor: HashMap::new(),
+            unregistered,
+        };
+        for ((name, written), id) in written.into_iter().zip((0..).map(AgentId)) {
+            let here = Path::root().join("agents").join(name.as_str());
+            let wire::Agent { client, actor, issuer, owner, ceiling, never, require } = written;
+            let client = client.unwrap_or_else(|| name.clone());
+            let actor = actor.unwrap_or_else(|| client.clone());
+            if name.is_empty() || client.is_empty() || actor.is_empty() {
+                let message = "an agent's name, `client` and `actor` must not be empty";
+                problems.add(Problem::new(message).at(here.clone()));
+            }
+            let issuer = vouching(issuer, trusted, &here, problems);
+            let ceiling = roles.resolve(&ceiling, || here.join("ceiling"), problems);
+            let never = never.iter().enumerate().filter_map(|(index, name)| {
+                resolve(permissions, name, || here.join("never").join(index), problems)
+            });
+            let never: Vec<_> = never.collect();
+            let require = Condition::compile_all(require, &here.join("require"), problems);
+            let (Some(issuer), Some(ceiling)) = (issuer, ceiling) else { continue };
+            for (map, kind, value) in [
+                (&mut agents.by_client, "client", client),
+                (&mut agents.by_actor, "actor", actor),
+            ] {
+                let message = format!("another agent has the {kind} `{value}` too");
+                if map.insert(Key(issuer, value), id).is_some() {
+                    problems.add(Problem::new(message).at(here.clone()));
+                }
+            }
+            agents.list.push(Agent { name, owner, ceiling, never, require });
+        }
+        agents
+    }
+
+    /// The agent registered with this client identifier at this issuer.
+    pub fn with_client(&self, issuer: IssuerId, client: &str) -> Option<AgentId> {
+        self.by_client.get(&KeyRef(issuer, client)).copied()
+    }
+
+    /// The agent registered with this subject as an actor at this issuer.
+    pub fn with_actor(&self, issuer: IssuerId, actor: &str) -> Option<AgentId> {
+        self.by_actor.get(&KeyRef(issuer, actor)).copied()
+    }
+
+    /// The agent `id`.
+    pub fn get(&self, id: AgentId) -> Option<&Agent> {
+        self.list.get(usize::try_from(id.0).ok()?)
+    }
+
+    /// All of them, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Agent> {
+        self.list.iter()
+    }
+}
+
+/// The issuer that vouches for an agent: the one it names, or the only one there is.
+fn vouching(
+    named: Option<String>,
+    trusted: &Trusted,
+    here: &Path,
+    problems: &mut Problems,
+) -> Option<IssuerId> {
+    let known = || trusted.identifiers.iter().map(String::as_str);
+    let problem = match (named, trusted.identifiers.as_slice()) {
+        (Some(name), _) => match trusted.find(&name) {
+            Some(id) => return Some(id),
+            None => Problem::new(format!("unknown issuer `{name}`"))
+                .did_you_mean(nearest(&name, known()))
+                .at(here.join("issuer")),
+        },
+        (None, [only]) => return trusted.find(only),
+        // What is wrong with the issuers is told there.
+        (None, []) => return None,
+        (None, [..]) => Problem::new(
+            "expected `issuer`: where there are several, an agent says which of them knows it",
+        )
+        .at(here.clone()),
+    };
+    problems.add(problem);
+    None
+}
+
+/// The permission called `name`; one that no role holds is a problem.
+pub(super) fn resolve(
+    permissions: &Permissions,
+    name: &str,
+    here: impl FnOnce() -> Path,
+    problems: &mut Problems,
+) -> Option<PermissionId> {
+    let found = permissions.find(name);
+    if found.is_none() {
+        let near = nearest(name, permissions.names());
+        let message = format!("unknown permission `{name}`: no role holds it");
+        problems.add(Problem::new(message).at(here()).did_you_mean(near));
+    }
+    found
+}

@@ -1,0 +1,70 @@
+//! The policy's rate limits, for agents and for humans.
+
+use std::num::NonZeroU32;
+
+use super::problem::{Path, Problem, Problems};
+use super::wire;
+use crate::limit::{Class, Limit, MAX_LIMITS, Rate, write_policy};
+
+pub use super::wire::Per;
+
+/// The limits of one class of callers.
+#[derive(Debug, Default)]
+pub struct Limits {
+    /// How many, how fast.
+    pub limits: Vec<Limit>,
+    /// Whose calls each of them counts together.
+    pub per: Vec<Per>,
+    /// The value of `RateLimit-Policy`; empty when there is no limit.
+    pub field: String,
+}
+
+/// Reads the limits of one class; what is wrong goes to `problems`.
+pub(super) fn compile(
+    written: Vec<wire::Limit>,
+    class: Class,
+    problems: &mut Problems,
+) -> Limits {
+    let place = Path::root().join("limits").join(match class {
+        Class::Agents => "agents",
+        Class::Humans => "humans",
+    });
+    let mut limits = Limits::default();
+    if written.len() > MAX_LIMITS {
+        problems.add(Problem::new(format!("expected at most {MAX_LIMITS} limits")).at(place));
+        return limits;
+    }
+    for (index, wire::Limit { per, rate, burst }) in (0u8..).zip(written) {
+        let here = place.join(usize::from(index));
+        if class == Class::Humans && per == Per::Agent {
+            let message = "a human is no agent: expected `user` or `organization`";
+            problems.add(Problem::new(message).at(here.join("per")));
+        }
+        let rate = rate.parse::<Rate>().map_err(|error| {
+            problems.add(Problem::new(error.to_string()).at(here.join("rate")));
+        });
+        let Ok(rate) = rate else { continue };
+        let Some(burst) = burst.map_or(Some(rate.quota()), NonZeroU32::new) else {
+            let message = "a burst of 0 admits nobody: expected at least 1";
+            problems.add(Problem::new(message).at(here.join("burst")));
+            continue;
+        };
+        let name = match per {
+            Per::Agent => "agent",
+            Per::User => "user",
+            Per::Organization => "organization",
+        };
+        // Several limits may count the same: then all but the first are numbered.
+        let twin = limits.per.contains(&per);
+        let name = if twin { format!("{name}-{index}") } else { name.to_owned() };
+        match Limit::new(&name, class, index, rate, burst) {
+            Ok(limit) => {
+                limits.limits.push(limit);
+                limits.per.push(per);
+            }
+            Err(error) => problems.add(Problem::new(error.to_string()).at(here)),
+        }
+    }
+    write_policy(&mut limits.field, &limits.limits);
+    limits
+}

@@ -1,0 +1,140 @@
+//! The operations of the API: what a route of the policy asks of a caller.
+
+use hashbrown::HashMap;
+
+use super::agent::resolve;
+use super::condition::Condition;
+use super::permission::{PermissionId, Permissions};
+use super::problem::{Path, Problem, Problems};
+use super::wire;
+use crate::route::{Methods, Pattern, Table};
+
+/// What a request that matches a route is, and what it needs.
+#[derive(Debug)]
+pub struct Operation {
+    /// Its place among the policy's routes; none for what Postern itself answers.
+    pub index: Option<usize>,
+    /// The path as the policy writes it.
+    pub template: String,
+    /// Who may.
+    pub access: Access,
+    /// Conditions on the token that must all hold.
+    pub require: Vec<Condition>,
+    /// The smallest scope that grants the permission, for challenges.
+    pub scope: Option<String>,
+    /// Whether the caller's credential goes on to the backend.
+    pub keep_credential: bool,
+}
+
+/// Who may use an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody: it is the description of the API's protection itself (RFC 9728).
+    Metadata,
+    /// Who has this permission.
+    Permission(PermissionId),
+    /// Everybody.
+    Public,
+}
+
+/// Reads the routes into the table; what is wrong goes to `problems`. `metadata` is the path at
+/// which Postern answers itself.
+pub(super) fn compile(
+    written: Vec<wire::Route>,
+    metadata: Option<&str>,
+    permissions: &Permissions,
+    smallest_scopes: &HashMap<PermissionId, &str>,
+    problems: &mut Problems,
+) -> Table<Operation> {
+    let place = Path::root().join("routes");
+    let mut routes = Vec::with_capacity(written.len());
+    for (index, mut route) in written.into_iter().enumerate() {
+        let here = place.join(index);
+        let access = access(&route, &here, permissions, problems);
+        if route.public && !route.require.is_empty() {
+            let message = "a public route has no token that conditions could speak of";
+            problems.add(Problem::new(message).at(here.join("require")));
+        }
+        let methods = methods(&route, &here, problems);
+        let pattern = route.path.parse::<Pattern>().map_err(|error| {
+            problems.add(Problem::new(error.to_string()).at(here.join("path")));
+        });
+        let require = std::mem::take(&mut route.require);
+        let require = Condition::compile_all(require, &here.join("require"), problems);
+        let (Some(access), Some(methods), Ok(pattern)) = (access, methods, pattern) else {
+            continue;
+        };
+        let scope = match access {
+            Access::Permission(id) => smallest_scopes.get(&id).map(|scope| (*scope).to_owned()),
+            Access::Metadata | Access::Public => None,
+        };
+        let wire::Route { path: template, keep_credential, .. } = route;
+        let index = Some(index);
+        let operation = Operation { index, template, access, require, scope, keep_credential };
+        routes.push((pattern, methods, operation));
+    }
+    routes.extend(metadata.and_then(|path| {
+        let operation = Operation {
+            index: None,
+            template: path.to_owned(),
+            access: Access::Metadata,
+            require: Vec::new(),
+            scope: None,
+            keep_credential: false,
+        };
+        Some((path.parse().ok()?, Methods::from_names(["GET"]).ok()?, operation))
+    }));
+    // Numbers of the table are those of the file only while no route was left out above.
+    let indices: Vec<_> = routes.iter().map(|(_, _, operation)| operation.index).collect();
+    Table::build(routes).unwrap_or_else(|conflict| {
+        let index = |number: usize| indices.get(number).copied().flatten();
+        let answers = format!("`{} {}`", conflict.method, conflict.pattern);
+        let problem = match (index(conflict.first), index(conflict.second)) {
+            (Some(first), Some(second)) => {
+                Problem::new(format!("routes[{first}] answers {answers} already"))
+                    .at(place.join(second))
+            }
+            (first, _) => Problem::new(format!("Postern answers {answers} itself"))
+                .at(first.map_or_else(|| place.clone(), |first| place.join(first))),
+        };
+        problems.add(problem);
+        Table::default()
+    })
+}
+
+/// Who may use a route.
+fn access(
+    route: &wire::Route,
+    here: &Path,
+    permissions: &Permissions,
+    problems: &mut Problems,
+) -> Option<Access> {
+    let message = match (&route.permission, route.public) {
+        (None, true) => return Some(Access::Public),
+        (Some(name), false) => {
+            return resolve(permissions, name, || here.join("permission"), problems)
+                .map(Access::Permission);
+        }
+        (Some(_), true) => "a public route needs no permission: expected one of the two",
+        (None, false) => "expected `permission`, or `public: true`",
+    };
+    problems.add(Problem::new(message).at(here.clone()));
+    None
+}
+
+/// The methods a route answers.
+fn methods(route: &wire::Route, here: &Path, problems: &mut Problems) -> Option<Methods> {
+    let names: Vec<_> = match &route.methods {
+        None if route.public => vec!["GET"],
+        Some(list) if !list.is_empty() => list.iter().map(String::as_str).collect(),
+        _ => {
+            let message = "expected `methods`, such as `[GET]`; `[\"*\"]` means any";
+            problems.add(Problem::new(message).at(here.clone()));
+            return None;
+        }
+    };
+    let methods = Methods::from_names(names).map_err(|error| {
+        problems.add(Problem::new(error.to_string()).at(here.join("methods")));
+    });
+    methods.ok()
+}

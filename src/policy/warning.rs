@@ -1,0 +1,67 @@
+//! What is odd about a policy, though it can be decided by: likely mistakes.
+
+use hashbrown::HashSet;
+
+use super::problem::{Path, Problem, Problems};
+use super::{Access, PermissionSet, Policy, RoleId};
+
+/// Adds what is odd about `policy` to `problems`.
+pub(super) fn collect(policy: &Policy, problems: &mut Problems) {
+    let needed: PermissionSet = policy
+        .operations
+        .iter()
+        .filter_map(|operation| match operation.access {
+            Access::Permission(id) => Some(id),
+            Access::Metadata | Access::Public => None,
+        })
+        .collect();
+    unused_scopes(policy, &needed, problems);
+    ungranted_roles(policy, problems);
+    unreachable_routes(policy, problems);
+}
+
+/// Scopes that open nothing.
+fn unused_scopes(policy: &Policy, needed: &PermissionSet, problems: &mut Problems) {
+    let opens = |role: RoleId| policy.roles.permissions(role).meets(needed);
+    let idle = policy.scopes.iter().filter(|(_, role)| !opens(**role)).map(|(name, _)| name);
+    let mut idle: Vec<_> = idle.collect();
+    idle.sort_unstable();
+    for name in idle {
+        let message = "nobody can use this scope: no route needs a permission of its role";
+        problems.add(Problem::warning(message).at(Path::root().join("scopes").join(name.as_str())));
+    }
+}
+
+/// Roles that no scope grants, neither directly nor through a role that inherits them.
+fn ungranted_roles(policy: &Policy, problems: &mut Problems) {
+    let mut granted: HashSet<RoleId> = HashSet::new();
+    let mut open: Vec<_> = policy.scopes.values().copied().collect();
+    while let Some(role) = open.pop() {
+        if granted.insert(role) {
+            open.extend(policy.roles.parents(role));
+        }
+    }
+    for role in policy.roles.ids().filter(|role| !granted.contains(role)) {
+        let place = Path::root().join("roles").join(policy.roles.name(role));
+        let message = "nothing grants this role: no scope leads to it";
+        problems.add(Problem::warning(message).at(place));
+    }
+}
+
+/// Routes that nobody can pass, and routes that no request reaches.
+fn unreachable_routes(policy: &Policy, problems: &mut Problems) {
+    let hidden = policy.operations.shadowed();
+    for (number, operation) in policy.operations.iter().enumerate() {
+        let Some(index) = operation.index else { continue };
+        let mut warn = |message: String| {
+            problems.add(Problem::warning(message).at(Path::root().join("routes").join(index)));
+        };
+        if let (None, Access::Permission(id)) = (&operation.scope, operation.access) {
+            let name = policy.permissions.name(id);
+            warn(format!("this route can never be used: no scope grants `{name}`"));
+        }
+        if hidden.contains(&number) {
+            warn("this route can never match: more specific ones take all its paths".to_owned());
+        }
+    }
+}

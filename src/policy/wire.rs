@@ -1,0 +1,341 @@
+//! The policy file as it is written: the shape that the parser, the JSON Schema and
+//! `docs/policy.md` share.
+//!
+//! Nothing here is checked beyond its type; [`super::Policy`] is what comes out of checking.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::duration::Seconds;
+
+/// A Postern policy: who may do what, on whose behalf, and how often.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, expecting = "a policy")]
+pub struct File {
+    /// The version of the policy language: 1.
+    pub version: u64,
+    /// A name for this edition of the file, told to the backend and the auditors. Left out, it is
+    /// the fingerprint of the contents.
+    pub revision: Option<String>,
+    /// Who issues the tokens that are accepted, and how to tell that they did.
+    pub issuers: Vec<Issuer>,
+    /// What the API is called in OAuth, for `WWW-Authenticate` and protected resource metadata
+    /// (RFC 9728).
+    pub resource: Option<Resource>,
+    /// The product's roles and the permissions they hold.
+    pub roles: BTreeMap<String, Role>,
+    /// What each OAuth scope amounts to; a scope not listed grants nothing.
+    #[serde(default)]
+    pub scopes: BTreeMap<String, Scope>,
+    /// What makes a caller an agent: the first rule that matches decides. Left out: a token with
+    /// an actor (`act`) or of a registered agent is an agent's, any other a human's. A token whose
+    /// subject is its client is an agent's whatever is written here: there is no person in it.
+    pub callers: Option<Vec<Caller>>,
+    /// The agents that are known, by name.
+    #[serde(default)]
+    pub agents: BTreeMap<String, Agent>,
+    /// What an agent gets that is not listed under `agents`: `deny`, or `{ ceiling: ROLE }`.
+    #[serde(default)]
+    pub unregistered_agents: UnregisteredAgents,
+    /// The operations of the API and the permission each needs; what is not listed is denied.
+    pub routes: Vec<Route>,
+    /// How often a caller may call. Agents and humans never share a bucket.
+    #[serde(default)]
+    pub limits: Limits,
+    /// How the backend is told who is calling.
+    #[serde(default)]
+    pub headers: Headers,
+    /// Where decisions are written down.
+    #[serde(default)]
+    pub audit: Audit,
+}
+
+/// One token issuer. Its keys verify its tokens and nobody else's.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, expecting = "an issuer")]
+pub struct Issuer {
+    /// The exact value of the `iss` claim.
+    pub issuer: String,
+    /// The names of this API; a token must carry one of them in `aud`.
+    pub audiences: Vec<String>,
+    /// The signature algorithms that are accepted: `ES256`, `EdDSA` (or `Ed25519`), `RS256`,
+    /// `RS384`, `RS512`, `PS256`, `PS384`, `PS512`; `HS256` only with the switch below.
+    pub algorithms: Vec<String>,
+    /// The public keys, as a JSON Web Key Set (RFC 7517).
+    pub jwks: Jwks,
+    /// How strictly the token must follow the access token profile.
+    #[serde(default)]
+    pub profile: Profile,
+    /// How far clocks may disagree, at most `5m`.
+    pub leeway: Option<Seconds>,
+    /// The longest time a token may be valid; `24h` when left out.
+    pub max_token_lifetime: Option<Seconds>,
+    /// Where this issuer puts things.
+    #[serde(default)]
+    pub claims: ClaimNames,
+    /// Accepts a shared secret (`HS256`, keys with `kty: oct`). For development only: whoever
+    /// reads this file can then make tokens.
+    #[serde(default)]
+    pub allow_symmetric_keys_for_development: bool,
+}
+
+/// A JSON Web Key Set, written in place.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, expecting = "a key set")]
+pub struct Jwks {
+    /// The keys as the issuer publishes them.
+    pub keys: Vec<serde_json::Value>,
+}
+
+/// How strictly a token must follow the JWT profile for access tokens.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// RFC 9068 to the letter: `typ` is `at+jwt`, and `iss`, `exp`, `aud`, `sub`, `client_id`,
+    /// `iat` and `jti` are all there.
+    #[default]
+    Rfc9068,
+    /// For issuers that do not follow RFC 9068 yet: `typ` may be `JWT` or absent, `azp` may stand
+    /// for `client_id`, and `iat` and `jti` may be missing. ID tokens are still refused.
+    Jwt,
+}
+
+/// Where an issuer puts things: a claim's exact name or, beginning with `/`, a JSON Pointer
+/// (RFC 6901).
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default, expecting = "claim names")]
+pub struct ClaimNames {
+    /// The organization (tenant, customer) the caller belongs to; `org_id` when left out.
+    pub organization: String,
+    /// The roles of the user; `roles` when left out (RFC 9068 §2.2.3.1).
+    pub roles: String,
+}
+
+impl Default for ClaimNames {
+    fn default() -> Self {
+        Self { organization: "org_id".to_owned(), roles: "roles".to_owned() }
+    }
+}
+
+/// What the API is called in OAuth.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, expecting = "a resource")]
+pub struct Resource {
+    /// The resource identifier: an `https` URL without query or fragment (RFC 8707 §2).
+    pub identifier: String,
+    /// A name for people.
+    pub name: Option<String>,
+    /// Where developers read about the API.
+    pub documentation: Option<String>,
+}
+
+/// A role of the product.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, expecting = "a role")]
+pub struct Role {
+    /// Roles whose permissions this one has too.
+    #[serde(default)]
+    pub inherits: Vec<String>,
+    /// The permissions it holds of its own.
+    #[serde(default)]
+    pub permissions: Vec<String>,
+}
+
+/// What an OAuth scope amounts to.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, expecting = "a scope")]
+pub struct Scope {
+    /// The role whose permissions a token with this scope may use.
+    pub role: String,
+}
+
+/// A rule that tells agents from humans. Exactly one of `when`, `registered` and `otherwise`.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, expecting = "a caller rule")]
+pub struct Caller {
+    /// What a caller is that this rule matches.
+    pub kind: CallerKind,
+    /// Matches a token of which this holds.
+    pub when: Option<Condition>,
+    /// Matches a token of an agent listed under `agents`.
+    #[serde(default)]
+    pub registered: bool,
+    /// Matches every token; the last rule.
+    #[serde(default)]
+    pub otherwise: bool,
+}
+
+/// What a caller is.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum CallerKind {
+    /// A program that acts on its own or for somebody.
+    Agent,
+    /// A person.
+    Human,
+}
+
+/// A condition on one claim of the verified token. Exactly one test. A claim that is not there
+/// satisfies no test but `exists: false`.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a condition such as `{ claim: sub_profile, equals: ai_agent }`"
+)]
+pub struct Condition {
+    /// The claim's exact name or, beginning with `/`, a JSON Pointer (RFC 6901).
+    pub claim: String,
+    /// The claim is there (`true`) or is not (`false`); `null` counts as not there.
+    pub exists: Option<bool>,
+    /// The claim is this string, number or boolean.
+    pub equals: Option<serde_json::Value>,
+    /// The claim is one of these.
+    #[serde(rename = "in")]
+    pub one_of: Option<Vec<serde_json::Value>>,
+    /// The claim is a list with this element, or a string in which this stands between spaces.
+    pub contains: Option<String>,
+}
+
+/// An agent that is known.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, expecting = "an agent")]
+pub struct Agent {
+    /// Its OAuth client identifier; the agent's name when left out.
+    pub client: Option<String>,
+    /// The `sub` under which it appears as an actor (`act`); its client identifier when left out.
+    pub actor: Option<String>,
+    /// The issuer that knows it; may be left out where there is only one.
+    pub issuer: Option<String>,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// The role beyond which it never reaches, whatever its token says.
+    pub ceiling: String,
+    /// Permissions it never gets, even below its ceiling.
+    #[serde(default)]
+    pub never: Vec<String>,
+    /// Conditions on its token that must all hold.
+    #[serde(default)]
+    pub require: Vec<Condition>,
+}
+
+/// What an agent gets that is not registered.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum UnregisteredAgents {
+    /// Nothing.
+    #[default]
+    Deny,
+    /// What its token grants, up to this role.
+    Ceiling(String),
+}
+
+/// An operation of the API.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, expecting = "a route")]
+pub struct Route {
+    /// The path: `/v1/contacts/{id}`; `{name}` or `*` stands for one segment, `**` for the rest.
+    pub path: String,
+    /// The HTTP methods; `GET` brings `HEAD`, `*` is any. Only a public route may leave them out,
+    /// and then has `GET`.
+    pub methods: Option<Vec<String>>,
+    /// The permission it needs.
+    pub permission: Option<String>,
+    /// Needs no token at all.
+    #[serde(default)]
+    pub public: bool,
+    /// Conditions on the token that must all hold.
+    #[serde(default)]
+    pub require: Vec<Condition>,
+    /// Hands the caller's credential on to the backend.
+    #[serde(default)]
+    pub keep_credential: bool,
+}
+
+/// How often a caller may call.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default, expecting = "limits")]
+pub struct Limits {
+    /// For agents.
+    pub agents: Vec<Limit>,
+    /// For humans.
+    pub humans: Vec<Limit>,
+}
+
+/// A rate limit.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, expecting = "a limit")]
+pub struct Limit {
+    /// Whose calls are counted together.
+    pub per: Per,
+    /// How many calls in how much time: `60/min`, `100/10s`, `5000/day`.
+    pub rate: String,
+    /// How many calls may come at once; as many as the rate counts when left out.
+    pub burst: Option<u32>,
+}
+
+/// Whose calls are counted together.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Per {
+    /// Those of one agent, for whomever it acts.
+    Agent,
+    /// Those of, or on behalf of, one user.
+    User,
+    /// Those of one organization; of one subject where the token names no organization.
+    Organization,
+}
+
+/// How the backend is told who is calling.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default, expecting = "header settings")]
+pub struct Headers {
+    /// What the names of the identity headers begin with. No caller can send such a header.
+    pub prefix: String,
+}
+
+impl Default for Headers {
+    fn default() -> Self {
+        Self { prefix: "x-postern-".to_owned() }
+    }
+}
+
+/// Where decisions are written down.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default, expecting = "audit settings")]
+pub struct Audit {
+    /// Where each decision's record goes.
+    pub log: AuditLog,
+}
+
+/// Where each decision's record goes.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum AuditLog {
+    /// One line in the proxy's own log, and to its access log.
+    #[default]
+    Host,
+    /// To the proxy's access log only (in Envoy `%FILTER_STATE(wasm.postern:PLAIN)%`), which it
+    /// writes without holding a request up; on a host without one, to its own log.
+    AccessLog,
+}

@@ -1,0 +1,198 @@
+//! What a token settles before any request is looked at, and the bounded memory of it.
+//!
+//! Verifying a token and working out what its holder may do depends on the token and the policy
+//! alone, so it is done once for both: a request with a token seen before does look-ups only.
+
+use std::hash::{Hash, Hasher};
+use std::rc::Rc;
+
+use hashbrown::{Equivalent, HashMap};
+
+use crate::audit::{self, Context, Names};
+use crate::authorize::{self, Grant};
+use crate::denial::{Denial, Refusal};
+use crate::host::Timestamp;
+use crate::limit::BucketKey;
+use crate::policy::{Kind, Limits, Per, Policy};
+use crate::principal::Principal;
+use crate::token::{self, Claims};
+
+/// A verified token's holder and what they may do.
+#[derive(Debug)]
+pub struct Session {
+    /// Who is calling, for whom.
+    pub principal: Principal,
+    /// What they may do; or why they may do nothing at all.
+    pub standing: Result<Grant, Denial>,
+    /// What the token says, for conditions.
+    pub claims: Claims,
+    /// Their bucket in each of the limits of their class.
+    pub buckets: Vec<BucketKey>,
+    /// The headers that tell the backend of them.
+    pub headers: Vec<(Rc<str>, Rc<str>)>,
+    /// What is recorded of them.
+    pub context: Context,
+    not_before: i64,
+    expires: i64,
+}
+
+impl Session {
+    /// Verifies `token` and settles what it is good for.
+    ///
+    /// # Errors
+    ///
+    /// Why the token is refused.
+    pub fn open(
+        policy: &Policy,
+        names: &Names,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Self, Refusal> {
+        let verified = token::verify(token, &policy.trusted.issuers, now)
+            .map_err(|rejected| Refusal::because(rejected.denial(), rejected.reason()))?;
+        let principal = Principal::identify(&verified, policy)
+            .map_err(|error| Refusal::because(Denial::InvalidToken, error.reason()))?;
+        let standing = authorize::grant(policy, &principal, &verified.claims);
+        let headers = standing
+            .as_ref()
+            .map(|grant| audit::headers(names, policy, &principal, grant))
+            .unwrap_or_default();
+        Ok(Self {
+            buckets: buckets(policy, &principal),
+            context: Context::new(policy, &principal),
+            not_before: verified.not_before,
+            expires: verified.expires,
+            claims: verified.claims,
+            principal,
+            standing,
+            headers,
+        })
+    }
+
+    /// Whether the token is valid at `now`.
+    fn is_valid(&self, now: Timestamp) -> bool {
+        (self.not_before..self.expires).contains(&now.as_secs())
+    }
+
+    /// The limits that count the calls of this session.
+    pub fn limits<'p>(&self, policy: &'p Policy) -> &'p Limits {
+        match self.principal.kind {
+            Kind::Agent => &policy.agent_limits,
+            Kind::Human => &policy.human_limits,
+        }
+    }
+}
+
+/// The buckets of `principal`, one for each limit of its class.
+fn buckets(policy: &Policy, principal: &Principal) -> Vec<BucketKey> {
+    let limits = match principal.kind {
+        Kind::Agent => &policy.agent_limits,
+        Kind::Human => &policy.human_limits,
+    };
+    let issuer = policy.trusted.identifier(principal.issuer);
+    // An agent that acts for nobody is no user, even if a user has the same subject.
+    let holder = if principal.agent.is_some() && !principal.delegated { "itself" } else { "user" };
+    let own = [issuer, holder, principal.subject.as_str()];
+    let key = |per: &Per| match (per, &principal.agent, &principal.organization) {
+        (Per::Agent, Some(agent), _) => {
+            let registered = if agent.registered.is_some() { "registered" } else { "unregistered" };
+            BucketKey::new(&[issuer, registered, &agent.name])
+        }
+        (Per::Organization, _, Some(organization)) => {
+            BucketKey::new(&[issuer, "organization", organization])
+        }
+        (Per::Agent | Per::Organization | Per::User, ..) => BucketKey::new(&own),
+    };
+    limits.per.iter().map(key).collect()
+}
+
+/// Sessions by token: at most [`Sessions::CAPACITY`] of them, and of at most
+/// [`Sessions::CAPACITY_BYTES`] of tokens; those that were not used for longest go first.
+///
+/// Two generations: what is used moves to the young one, and when that is full the old one is
+/// dropped as a whole. So nothing is ever searched for what to evict.
+#[derive(Debug, Default)]
+pub struct Sessions {
+    young: HashMap<Key, Rc<Session>>,
+    old: HashMap<Key, Rc<Session>>,
+    young_bytes: usize,
+}
+
+impl Sessions {
+    /// How many sessions are kept.
+    pub const CAPACITY: usize = 4_096;
+
+    /// How many bytes of tokens are kept.
+    pub const CAPACITY_BYTES: usize = 8 << 20;
+
+    /// The session of `token`, if it is remembered and valid at `now`.
+    pub fn find(&mut self, token: &str, now: Timestamp) -> Option<Rc<Session>> {
+        let lookup = Lookup(token);
+        if let Some(session) = self.young.get(&lookup) {
+            return session.is_valid(now).then(|| Rc::clone(session));
+        }
+        let (key, session) = self.old.remove_entry(&lookup)?;
+        if !session.is_valid(now) {
+            return None;
+        }
+        self.keep(key, Rc::clone(&session));
+        Some(session)
+    }
+
+    /// Remembers the session of `token`.
+    pub fn insert(&mut self, token: &str, session: Rc<Session>) {
+        self.keep(Key(token.into()), session);
+    }
+
+    /// How many sessions are remembered.
+    pub fn len(&self) -> usize {
+        self.young.len().saturating_add(self.old.len())
+    }
+
+    /// Whether none is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn keep(&mut self, key: Key, session: Rc<Session>) {
+        let bytes = self.young_bytes.saturating_add(key.0.len());
+        if self.young.len() >= Self::CAPACITY / 2 || bytes > Self::CAPACITY_BYTES / 2 {
+            self.old = std::mem::take(&mut self.young);
+            self.young_bytes = 0;
+        }
+        self.young_bytes = self.young_bytes.saturating_add(key.0.len());
+        self.young.insert(key, session);
+    }
+}
+
+/// A whole token. Equality looks at all of it; the hash only at its end, where the signature is:
+/// only tokens with a valid one are ever kept, so nobody can make many that collide.
+#[derive(PartialEq, Eq)]
+struct Key(Box<str>);
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Key(..)")
+    }
+}
+
+struct Lookup<'a>(&'a str);
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Lookup(&self.0).hash(state);
+    }
+}
+
+impl Hash for Lookup<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let bytes = self.0.as_bytes();
+        bytes.last_chunk::<32>().map_or(bytes, |tail| tail).hash(state);
+    }
+}
+
+impl Equivalent<Key> for Lookup<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        *self.0 == *key.0
+    }
+}
