@@ -1,0 +1,110 @@
+//! Whose bucket: a principal as a few bytes.
+
+use sha2::{Digest, Sha256};
+
+use super::Class;
+
+/// Slots of a limit's table in the shared store.
+///
+/// Nothing is ever freed there, so keys come from a fixed set; at its fullest a table takes about
+/// 20 MB of the host's memory.
+pub const SLOTS: usize = 1 << u16::BITS;
+
+/// The tag of no bucket key: see [`super::slot::Slot`].
+pub(super) const CROWD: u64 = 0;
+
+/// Whose bucket a charge is taken from: a slot of the table, and a tag within the slot.
+///
+/// Computed once per principal; two that came to share one (a chance of 2⁻⁸⁰) would share a bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BucketKey {
+    pub(super) slot: u16,
+    /// INVARIANT: not [`CROWD`].
+    pub(super) tag: u64,
+}
+
+impl BucketKey {
+    /// The key of what `parts` name together, such as a kind, an issuer and a subject.
+    ///
+    /// Each part is hashed behind its length, so no two lists of parts are read as one.
+    pub fn new(parts: &[&str]) -> Self {
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        let digest: [u8; 32] = hash.finalize().into();
+        let [a, b, c, d, e, f, g, h, i, j, ..] = digest;
+        let tag = u64::from_le_bytes([c, d, e, f, g, h, i, j]);
+        Self { slot: u16::from_le_bytes([a, b]), tag: tag.max(CROWD + 1) }
+    }
+
+    /// The key of the shared store under which the slot of this bucket lies.
+    pub(super) fn store_key(self, class: Class, index: u8) -> StoreKey {
+        let [high, low] = self.slot.to_be_bytes();
+        let class = match class {
+            Class::Agents => b'a',
+            Class::Humans => b'h',
+        };
+        let mut key = *b"postern.limit.c00ffff";
+        let tail = [
+            class,
+            hex(index >> 4),
+            hex(index),
+            hex(high >> 4),
+            hex(high),
+            hex(low >> 4),
+            hex(low),
+        ];
+        for (place, byte) in key.iter_mut().skip(PREFIX_BYTES).zip(tail) {
+            *place = byte;
+        }
+        key
+    }
+}
+
+/// Text, since some hosts take none but text for a key, and short enough that they keep it inline.
+pub(super) type StoreKey = [u8; PREFIX_BYTES + 7];
+
+const PREFIX_BYTES: usize = b"postern.limit.".len();
+
+/// The low four bits as a digit.
+const fn hex(bits: u8) -> u8 {
+    match bits & 0xf {
+        digit @ 0..=9 => b'0' + digit,
+        letter => b'a' + letter - 10,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_lists_of_parts_share_a_key() {
+        let lists: [&[&str]; 8] =
+            [&[], &[""], &["", ""], &["ab"], &["a", "b"], &["b", "a"], &["ab", ""], &["", "ab"]];
+        let keys: HashSet<_> = lists.into_iter().map(BucketKey::new).collect();
+        assert_eq!(keys.len(), lists.len());
+    }
+
+    #[test]
+    fn a_principal_always_has_the_same_key() {
+        let parts = ["agent", "https://login.crm.example/", "support-bot"];
+        assert_eq!(BucketKey::new(&parts), BucketKey::new(&parts));
+    }
+
+    #[test]
+    fn store_keys_are_text_and_keep_classes_limits_and_slots_apart() {
+        let key = BucketKey { slot: 0x01fe, tag: 1 };
+        assert_eq!(&key.store_key(Class::Agents, 0x2a), b"postern.limit.a2a01fe");
+        assert_eq!(&key.store_key(Class::Humans, 0x2a), b"postern.limit.h2a01fe");
+        let keys: HashSet<_> = (0..SLOTS)
+            .map(|slot| BucketKey { slot: u16::try_from(slot).unwrap(), tag: 1 })
+            .flat_map(|key| [key.store_key(Class::Agents, 0), key.store_key(Class::Agents, 1)])
+            .collect();
+        assert_eq!(keys.len(), 2 * SLOTS);
+    }
+}

@@ -1,0 +1,213 @@
+//! One value of the table in the shared store: the buckets of the principals that hash to it.
+
+use super::gcra::{Gcra, is_idle};
+use super::key::CROWD;
+
+/// Buckets in a slot.
+pub(super) const ENTRIES: usize = 8;
+
+/// At most [`ENTRIES`] buckets that are in use, by tag.
+///
+/// What is owed must be found again: a principal that lost its bucket, or found another one, would
+/// start afresh. So the rules when more principals are active than there are entries:
+///
+/// - Only idle entries are dropped; one equals an entry that was never there.
+/// - A newcomer to a full slot shares the entry that owes least, and that entry becomes the
+///   [`CROWD`]'s: from then on it is the bucket of everybody who has no entry of their own, of the
+///   one who had it before as well. What it owes is what each of them owes, or more.
+/// - Whoever is given an entry again leaves the crowd with all that the crowd owes.
+///
+/// So an entry never owes less than any of those it stands for: to share is stricter, never looser.
+///
+/// A place that is not taken is an entry of the crowd that has been idle since 1970.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Slot([Entry; ENTRIES]);
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Entry {
+    tag: u64,
+    tat: u64,
+}
+
+/// On the wire: tag, then TAT, both little endian.
+const ENTRY_BYTES: usize = 16;
+
+/// Which entry serves, the best first.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Seat {
+    Own,
+    Vacant,
+    Crowd,
+    Others,
+}
+
+impl Slot {
+    /// Reads what [`Slot::encode`] wrote; `None` for anything else.
+    pub(super) fn decode(value: &[u8]) -> Option<Self> {
+        let (entries, rest) = value.as_chunks::<ENTRY_BYTES>();
+        if entries.is_empty() || entries.len() > ENTRIES || !rest.is_empty() {
+            return None;
+        }
+        let mut slot = Self::default();
+        for (place, [a, b, c, d, e, f, g, h, tat @ ..]) in slot.0.iter_mut().zip(entries) {
+            place.tag = u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]);
+            place.tat = u64::from_le_bytes(*tat);
+        }
+        Some(slot)
+    }
+
+    /// Writes the entries that are not idle.
+    pub(super) fn encode(&self, now: u64) -> Encoded {
+        let mut encoded = Encoded { bytes: [0; ENTRIES * ENTRY_BYTES], len: 0 };
+        let busy = self.0.iter().filter(|entry| !is_idle(entry.tat, now));
+        let places = encoded.bytes.as_chunks_mut::<ENTRY_BYTES>().0;
+        for (place, entry) in places.iter_mut().zip(busy) {
+            let (tag, tat) = place.split_at_mut(ENTRY_BYTES / 2);
+            tag.copy_from_slice(&entry.tag.to_le_bytes());
+            tat.copy_from_slice(&entry.tat.to_le_bytes());
+            encoded.len += ENTRY_BYTES;
+        }
+        encoded
+    }
+
+    /// Puts right what no clock of now can have written; whether there was such a thing.
+    pub(super) fn settle(&mut self, gcra: Gcra, now: u64) -> bool {
+        let mut changed = false;
+        for entry in &mut self.0 {
+            let tat = gcra.settle(entry.tat, now);
+            changed |= tat != entry.tat;
+            entry.tat = tat;
+        }
+        changed
+    }
+
+    /// The TAT of the bucket that `tag` draws on, seated by the rules above.
+    pub(super) fn seat(&mut self, tag: u64, now: u64) -> Option<&mut u64> {
+        let crowd = self.0.iter().filter(|entry| entry.tag == CROWD).map(|entry| entry.tat).max();
+        let rank = |entry: &Entry| match entry {
+            entry if entry.tag == tag => Seat::Own,
+            entry if is_idle(entry.tat, now) => Seat::Vacant,
+            entry if entry.tag == CROWD => Seat::Crowd,
+            _ => Seat::Others,
+        };
+        let entry = self.0.iter_mut().min_by_key(|entry| (rank(entry), entry.tat))?;
+        match rank(entry) {
+            Seat::Own | Seat::Crowd => {}
+            Seat::Vacant => *entry = Entry { tag, tat: crowd.unwrap_or_default() },
+            Seat::Others => entry.tag = CROWD,
+        }
+        Some(&mut entry.tat)
+    }
+
+    /// The TAT of the bucket that `tag` draws on, if it has been seated before.
+    pub(super) fn seated(&mut self, tag: u64) -> Option<&mut u64> {
+        let serves = self.0.iter_mut().filter(|entry| entry.tag == tag || entry.tag == CROWD);
+        serves.max_by_key(|entry| (entry.tag == tag, entry.tat)).map(|entry| &mut entry.tat)
+    }
+}
+
+/// A slot as the store keeps it.
+pub(super) struct Encoded {
+    bytes: [u8; ENTRIES * ENTRY_BYTES],
+    len: usize,
+}
+
+impl Encoded {
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::limit::gcra::NANOS_PER_SEC;
+    use crate::limit::tests::assert_within;
+
+    const NOW: u64 = 1_800_000_000 * NANOS_PER_SEC;
+
+    fn bytes(entries: &[(u64, u64)]) -> Vec<u8> {
+        entries
+            .iter()
+            .flat_map(|(tag, tat)| [tag.to_le_bytes(), tat.to_le_bytes()].concat())
+            .collect()
+    }
+
+    fn full() -> Slot {
+        let entries: Vec<_> = (1..=8).map(|tag| (tag, NOW + 10 * tag)).collect();
+        Slot::decode(&bytes(&entries)).unwrap()
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_without_the_idle_entries() {
+        let stored = bytes(&[(7, NOW + 5), (8, 3), (9, NOW + 6)]);
+        let encoded = Slot::decode(&stored).unwrap().encode(NOW);
+        assert_eq!(encoded.as_bytes(), bytes(&[(7, NOW + 5), (9, NOW + 6)]));
+    }
+
+    #[test]
+    fn an_entry_is_kept_while_a_worker_behind_may_still_need_it() {
+        let stored = bytes(&[(7, NOW - NANOS_PER_SEC + 1), (8, NOW - NANOS_PER_SEC)]);
+        let encoded = Slot::decode(&stored).unwrap().encode(NOW);
+        assert_eq!(encoded.as_bytes(), bytes(&[(7, NOW - NANOS_PER_SEC + 1)]));
+    }
+
+    #[test]
+    fn values_that_were_never_written_are_no_slots() {
+        for length in (0..=15).chain(17..=31).chain([127, 129, 144, 4_096]) {
+            assert_eq!(Slot::decode(&vec![0; length]), None, "{length}");
+        }
+        assert!(Slot::decode(&[0; 128]).is_some());
+    }
+
+    #[test]
+    fn a_newcomer_to_a_full_slot_shares_the_entry_that_owes_least_with_its_owner() {
+        let mut slot = full();
+        *slot.seat(99, NOW).unwrap() += 1_000;
+        assert_eq!(slot.seat(98, NOW), Some(&mut (NOW + 1_010)));
+        assert_eq!(slot.seat(1, NOW), Some(&mut (NOW + 1_010)));
+        assert_eq!(slot.seat(2, NOW), Some(&mut (NOW + 20)));
+    }
+
+    #[test]
+    fn who_leaves_the_crowd_takes_along_what_the_crowd_owes() {
+        let mut slot = full();
+        *slot.seat(99, NOW).unwrap() = NOW + 5 * NANOS_PER_SEC;
+        let later = NOW + 2 * NANOS_PER_SEC;
+        assert_eq!(slot.seat(99, later), Some(&mut (NOW + 5 * NANOS_PER_SEC)));
+        assert_eq!(slot.0.iter().filter(|entry| entry.tag == 99).count(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn more_tags_than_fit_never_get_more_than_a_bucket_each(
+            burst in 1_u32..6,
+            arrivals in prop::collection::vec((1_u64..24, 0_u64..150, 0_u64..900, 1_u32..3), 1..400),
+        ) {
+            let rate = "5/s".parse().unwrap();
+            let gcra = Gcra::new(rate, NonZeroU32::new(burst).unwrap()).unwrap();
+            let (mut stored, mut clock) = (None::<Vec<u8>>, NOW);
+            let mut admitted = vec![Vec::new(); 24];
+            for (tag, pause, behind, cost) in arrivals {
+                clock += pause * 1_000_000;
+                let now = clock - behind * 1_000_000;
+                let mut slot = stored.as_deref().map_or_else(Slot::default, |s| Slot::decode(s).unwrap());
+                slot.settle(gcra, now);
+                let tat = slot.seat(tag, now).unwrap();
+                if let Ok(next) = gcra.take(*tat, now, cost) {
+                    *tat = next;
+                    stored = Some(slot.encode(now).as_bytes().to_vec());
+                    admitted[usize::try_from(tag).unwrap()].push((now, cost));
+                }
+            }
+            for mut of_one in admitted {
+                of_one.sort_unstable();
+                assert_within(rate, burst, &of_one);
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! A limit's table in the shared store, changed by compare-and-swap.
+
+use super::key::StoreKey;
+use super::slot::Slot;
+use super::take::{Charge, Exceeded, Refused, Usage};
+use crate::host::{Expected, Host, HostError, Swap};
+
+/// How often a swap is tried before the store counts as too contended.
+///
+/// Each swap that is lost is another worker's success, so this many in a row are a storm.
+pub(super) const MAX_ATTEMPTS: u32 = 16;
+
+/// A charge that its bucket holds, not yet written.
+pub(super) struct Claim<'a> {
+    charge: &'a Charge<'a>,
+    key: StoreKey,
+    /// The slot as it shall be.
+    slot: Slot,
+    expected: Expected,
+    /// The TAT of the bucket without the charge. INVARIANT: not before now, so that a slot that is
+    /// put back is never written without any entry.
+    before: u64,
+    /// The TAT of the bucket with it.
+    after: u64,
+}
+
+/// Whether a bucket holds a charge.
+pub(super) enum Attempt<'a> {
+    Claimed(Claim<'a>),
+    Exceeded(Exceeded),
+}
+
+impl<'a> Claim<'a> {
+    /// Looks whether the bucket holds the charge.
+    pub(super) fn read(
+        host: &impl Host,
+        now: u64,
+        charge: &'a Charge<'a>,
+    ) -> Result<Attempt<'a>, Refused> {
+        let gcra = charge.limit.gcra;
+        let key = charge.key.store_key(charge.limit.class, charge.limit.index);
+        let (mut slot, expected) = load(host, &key)?;
+        let repaired = slot.settle(gcra, now);
+        let tat = slot.seat(charge.key.tag, now).ok_or(Refused::Unavailable)?;
+        let before = (*tat).max(now);
+        match gcra.take(before, now, charge.cost) {
+            Ok(after) => {
+                *tat = after;
+                Ok(Attempt::Claimed(Self { charge, key, slot, expected, before, after }))
+            }
+            Err(wait) => {
+                if repaired {
+                    // Else the wait would start afresh with every try. A lost race is no harm: the
+                    // winner has settled the slot as well.
+                    let _ = host.swap(&key, slot.encode(now).as_bytes(), expected);
+                }
+                let usage = Usage::new(charge.limit, before, now);
+                Ok(Attempt::Exceeded(Exceeded { usage, wait }))
+            }
+        }
+    }
+
+    /// Writes the charge; where another worker was first, looks again.
+    pub(super) fn commit(&mut self, host: &impl Host, now: u64) -> Result<Usage, Refused> {
+        for _ in 0..MAX_ATTEMPTS {
+            match host.swap(&self.key, self.slot.encode(now).as_bytes(), self.expected)? {
+                Swap::Done => return Ok(Usage::new(self.charge.limit, self.after, now)),
+                Swap::Conflict => match Self::read(host, now, self.charge)? {
+                    Attempt::Claimed(claim) => *self = claim,
+                    Attempt::Exceeded(exceeded) => return Err(exceeded.into()),
+                },
+            }
+        }
+        Err(Refused::Unavailable)
+    }
+
+    /// Takes a committed charge out again, as long as the bucket is as the charge left it.
+    ///
+    /// Once others were charged on top, part of it may have been refilled already, and to give it
+    /// back in full would be to give more than was taken.
+    pub(super) fn give_back(&self, host: &impl Host, now: u64) {
+        for _ in 0..MAX_ATTEMPTS {
+            let Ok((mut slot, expected)) = load(host, &self.key) else { return };
+            match slot.seated(self.charge.key.tag) {
+                Some(tat) if *tat == self.after => *tat = self.before,
+                _ => return,
+            }
+            match host.swap(&self.key, slot.encode(now).as_bytes(), expected) {
+                Ok(Swap::Conflict) => {}
+                Ok(Swap::Done) | Err(HostError) => return,
+            }
+        }
+    }
+}
+
+/// The slot under a key, and what to expect when replacing it.
+///
+/// Bytes that are no slot are an error: to take them for an empty slot would fill every bucket.
+fn load(host: &impl Host, key: &StoreKey) -> Result<(Slot, Expected), Refused> {
+    match host.load(key)? {
+        None => Ok((Slot::default(), Expected::Absent)),
+        Some(stored) => {
+            let slot = Slot::decode(&stored.value).ok_or(Refused::Unavailable)?;
+            Ok((slot, Expected::Version(stored.version)))
+        }
+    }
+}
+
+impl From<HostError> for Refused {
+    fn from(_: HostError) -> Self {
+        Self::Unavailable
+    }
+}

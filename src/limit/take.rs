@@ -1,0 +1,178 @@
+//! Charging a request to its limits, all or none.
+
+use std::fmt;
+
+use super::gcra::NANOS_PER_SEC;
+use super::table::{Attempt, Claim};
+use super::{BucketKey, Class, Limit, MAX_LIMITS};
+use crate::host::{Host, Timestamp};
+
+/// What a request costs at one limit.
+#[derive(Clone, Copy, Debug)]
+pub struct Charge<'a> {
+    /// The limit.
+    pub limit: &'a Limit,
+    /// Whose bucket.
+    pub key: BucketKey,
+    /// Units to take.
+    pub cost: u32,
+}
+
+/// What a bucket holds after a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Whose limit it is.
+    pub class: Class,
+    /// Which of its class it is.
+    pub index: u8,
+    /// Whole units that are left.
+    pub remaining: u32,
+    /// Nanoseconds until there is one unit more; 0 when the bucket is full.
+    pub until_more: u64,
+}
+
+impl Usage {
+    /// Of the bucket of `limit` that has this TAT.
+    pub(super) fn new(limit: &Limit, tat: u64, now: u64) -> Self {
+        Self {
+            class: limit.class,
+            index: limit.index,
+            remaining: limit.gcra.remaining(tat, now),
+            until_more: limit.gcra.until_more(tat, now),
+        }
+    }
+
+    /// Whether it is of `limit`.
+    pub fn is_of(&self, limit: &Limit) -> bool {
+        (self.class, self.index) == (limit.class, limit.index)
+    }
+}
+
+/// The usage of every limit that a request was charged to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usages([Option<Usage>; MAX_LIMITS]);
+
+impl Usages {
+    /// One by one, in the order of the charges.
+    pub fn iter(&self) -> impl Iterator<Item = Usage> {
+        self.0.iter().flatten().copied()
+    }
+}
+
+/// Why a request was charged to none of its limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// A bucket does not hold enough.
+    Exceeded {
+        /// Of the limit that asks for the longest wait.
+        usage: Usage,
+        /// Seconds to wait, for `Retry-After`; at least 1.
+        retry_after: u64,
+    },
+    /// The shared store failed, holds what it should not, or is too contended: nothing is known, so
+    /// nothing is admitted.
+    Unavailable,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exceeded { retry_after, .. } => {
+                write!(f, "the rate limit is used up for {retry_after} s")
+            }
+            Self::Unavailable => f.write_str("the rate limits cannot be counted"),
+        }
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// Takes every charge from its bucket, or nothing from any of them.
+///
+/// All buckets are looked at before any is charged, so a refusal costs loads only. Should another
+/// worker empty one in between, what the others were charged is given back, except where yet
+/// another request was charged meanwhile: there the refused one stays charged, on the strict side.
+///
+/// # Errors
+///
+/// [`Refused::Exceeded`] with the longest wait when buckets do not hold enough, and
+/// [`Refused::Unavailable`] when that cannot be known or there are more than [`MAX_LIMITS`] charges.
+///
+/// # Examples
+///
+/// ```
+/// use postern::host::{Expected, Host, HostError, Stored, Swap, Timestamp};
+/// use postern::limit::{BucketKey, Charge, Class, Limit, Refused, take};
+///
+/// struct NoStore;
+///
+/// impl Host for NoStore {
+///     fn now(&self) -> Timestamp {
+///         Timestamp::from_secs(1_800_000_000)
+///     }
+///     fn load(&self, _: &[u8]) -> Result<Option<Stored>, HostError> {
+///         Err(HostError)
+///     }
+///     fn swap(&self, _: &[u8], _: &[u8], _: Expected) -> Result<Swap, HostError> {
+///         Err(HostError)
+///     }
+/// }
+///
+/// let limit = Limit::new("agent", Class::Agents, 0, "60/min".parse()?, 20.try_into()?)?;
+/// let key = BucketKey::new(&["agent", "https://login.crm.example/", "support-bot"]);
+/// let charges = [Charge { limit: &limit, key, cost: 1 }];
+/// assert_eq!(take(&NoStore, NoStore.now(), &charges), Err(Refused::Unavailable));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn take(host: &impl Host, now: Timestamp, charges: &[Charge<'_>]) -> Result<Usages, Refused> {
+    if charges.len() > MAX_LIMITS {
+        return Err(Refused::Unavailable);
+    }
+    let now = now.as_nanos();
+    let mut claims: [Option<Claim<'_>>; MAX_LIMITS] = [const { None }; MAX_LIMITS];
+    let mut longest: Option<Exceeded> = None;
+    for (place, charge) in claims.iter_mut().zip(charges) {
+        match Claim::read(host, now, charge)? {
+            Attempt::Claimed(claim) => *place = Some(claim),
+            Attempt::Exceeded(this) => {
+                longest = longest.filter(|other| other.wait >= this.wait).or(Some(this));
+            }
+        }
+    }
+    if let Some(exceeded) = longest {
+        return Err(exceeded.into());
+    }
+
+    let mut usages = Usages::default();
+    commit(host, now, &mut claims, &mut usages.0)?;
+    Ok(usages)
+}
+
+/// Commits one claim after the other; when one fails, those before it are given back.
+fn commit(
+    host: &impl Host,
+    now: u64,
+    claims: &mut [Option<Claim<'_>>],
+    usages: &mut [Option<Usage>],
+) -> Result<(), Refused> {
+    let ([Some(claim), claims @ ..], [place, usages @ ..]) = (claims, usages) else {
+        return Ok(());
+    };
+    *place = Some(claim.commit(host, now)?);
+    commit(host, now, claims, usages).inspect_err(|_| claim.give_back(host, now))
+}
+
+/// What a bucket lacks for a charge.
+#[derive(Clone, Copy)]
+pub(super) struct Exceeded {
+    pub(super) usage: Usage,
+    /// Nanoseconds until it holds enough.
+    pub(super) wait: u64,
+}
+
+impl From<Exceeded> for Refused {
+    fn from(exceeded: Exceeded) -> Self {
+        let retry_after = exceeded.wait.div_ceil(NANOS_PER_SEC).max(1);
+        Self::Exceeded { usage: exceeded.usage, retry_after }
+    }
+}
