@@ -29,5 +29,5 @@ pub mod principal;
 pub mod route;
 pub mod token;
 
-#[cfg(target_family = "wasm")]
+#[cfg(any(test, target_family = "wasm"))]
 mod filter;
