@@ -31,5 +31,5 @@ pub mod route;
 pub mod session;
 pub mod token;
 
-#[cfg(target_family = "wasm")]
+#[cfg(any(test, target_family = "wasm"))]
 mod filter;

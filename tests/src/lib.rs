@@ -1,1 +1,1 @@
-//! (to be written)
+//! The compiled filter in a simulated proxy.

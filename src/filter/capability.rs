@@ -1,0 +1,74 @@
+//! What this proxy can be trusted with, learnt from one question at the first request.
+//!
+//! The question is a property only nginx has, and the answers differ: nginx has a value, Apache
+//! Traffic Server says that all is well and the value is empty, and every other host says that
+//! there is no such thing. It is not asked in a root context, where it is the end of an nginx
+//! worker.
+
+use std::cell::Cell;
+
+use super::abi::{self, Status};
+use super::pairs;
+
+/// What this proxy can be trusted with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Capability {
+    /// A removed request header does not reach the upstream.
+    pub(super) strips_headers: bool,
+    /// Writing the whole header map replaces the whole header map.
+    pub(super) replaces_headers: bool,
+    /// A property that was set can be read in the access log.
+    pub(super) keeps_properties: bool,
+    /// The most header fields of a request that are surely all there are.
+    pub(super) max_headers: usize,
+    /// The `cas` that means *only if the key is absent*.
+    pub(super) cas_if_absent: u32,
+}
+
+/// Envoy, and whoever follows it.
+const ENVOY: Capability = Capability {
+    strips_headers: true,
+    replaces_headers: true,
+    keeps_properties: true,
+    max_headers: pairs::MAX_HEADERS,
+    // 0 would overwrite unconditionally; a present key has any version but this.
+    cas_if_absent: u32::MAX,
+};
+
+/// nginx with Kong's module: `proxy_pass` still sends what was removed, and only the first
+/// hundred header fields are shown, without a word about the others.
+const NGINX: Capability = Capability {
+    strips_headers: false,
+    replaces_headers: false,
+    keeps_properties: false,
+    max_headers: 99,
+    cas_if_absent: 0,
+};
+
+/// Apache Traffic Server: writing the map leaves second copies, properties are dropped in silence.
+const TRAFFIC_SERVER: Capability =
+    Capability { replaces_headers: false, keeps_properties: false, ..ENVOY };
+
+/// A host that answered with an error: nothing is taken for granted.
+const UNKNOWN: Capability = Capability { cas_if_absent: u32::MAX, ..NGINX };
+
+const NGINX_ONLY: &[u8] = b"ngx\0nginx_version";
+
+thread_local! {
+    static KNOWN: Cell<Option<Capability>> = const { Cell::new(None) };
+}
+
+/// What this proxy can be trusted with. Only to be asked while a request is handled.
+pub(super) fn get() -> Capability {
+    if let Some(known) = KNOWN.get() {
+        return known;
+    }
+    let capability = match abi::property(NGINX_ONLY) {
+        Ok(version) if version.is_empty() => TRAFFIC_SERVER,
+        Ok(_) => NGINX,
+        Err(Status::NotFound) => ENVOY,
+        Err(_) => return UNKNOWN,
+    };
+    KNOWN.set(Some(capability));
+    capability
+}

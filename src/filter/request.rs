@@ -1,0 +1,137 @@
+//! One request, and the response to it.
+
+use std::borrow::Cow;
+
+use super::abi::{self, Level, Map};
+use super::capability::{self, Capability};
+use super::host::Proxy;
+use super::pairs::{self, Pair};
+use super::{context, edit};
+use crate::audit::Record;
+use crate::decision::{Answer, Request};
+use crate::denial::{Denial, Reply};
+use crate::policy::AuditLog;
+
+/// What the proxy does next with a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    Continue = 0,
+    /// Wait: a local response is on its way or, when it failed, nothing more happens.
+    Pause = 1,
+}
+
+/// The property in which access logs find the record.
+const RECORD: &[u8] = b"postern";
+
+/// What Envoy's access log calls the reason of a local response.
+const DETAILS: &[u8] = b"postern";
+
+/// Lets the request through or answers it.
+pub(super) fn on_request_headers(stream: u32) -> Action {
+    let reply = match decide(stream) {
+        Ok(None) => return Action::Continue,
+        Ok(Some(reply)) => reply,
+        Err(refusal) => refusal.reply(),
+    };
+    let headers: Vec<Pair> = reply
+        .headers
+        .iter()
+        .filter(|(name, value)| edit::is_sound(name, value))
+        .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
+        .collect();
+    let headers = pairs::serialize(&headers).unwrap_or_default();
+    let sent = abi::send_local_response(reply.status, DETAILS, &headers, reply.body.as_bytes());
+    if sent.is_err() {
+        abi::log(Level::Error, "the proxy did not send a denial; the request is held");
+    }
+    Action::Pause
+}
+
+/// Tells the caller what is left of its limits.
+pub(super) fn on_response_headers(stream: u32) -> Action {
+    for (name, value) in context::take_response(stream) {
+        // The response is right without them, so a proxy that takes none is no reason to fail.
+        if edit::is_sound(name, &value) {
+            let _ = abi::add_header(Map::Response, name.as_bytes(), value.as_bytes());
+        }
+    }
+    Action::Continue
+}
+
+/// Why a request never reached the engine, or could not be sent on as the engine decided.
+struct Refusal {
+    denial: Denial,
+    why: &'static str,
+}
+
+/// The answer, if it is not to be forwarded; forwarding is done.
+fn decide(stream: u32) -> Result<Option<Reply>, Refusal> {
+    let not_ready = |why| Refusal { denial: Denial::NotReady, why };
+    let invalid = |why| Refusal { denial: Denial::InvalidRequest, why };
+
+    let engine = context::engine(stream).ok_or(not_ready("no policy is in force"))?;
+    let capability = capability::get();
+    let buffer = abi::header_pairs(Map::Request)
+        .map_err(|_| not_ready("the proxy did not show the headers"))?;
+    let headers = pairs::parse(&buffer).map_err(|_| invalid("the headers cannot be read"))?;
+    if headers.len() > capability.max_headers {
+        return Err(invalid("too many headers"));
+    }
+    // What is not there is empty, and nothing that is empty gets past the engine.
+    let method = pseudo(&headers, b":method", b"request\0method").unwrap_or_default();
+    let path = pseudo(&headers, b":path", b"request\0path").unwrap_or_default();
+    let host = Proxy::new(capability).map_err(|_| not_ready("the proxy has no clock"))?;
+
+    let request = Request {
+        method: &method,
+        path: &path,
+        headers: &headers,
+        strips_headers: capability.strips_headers,
+    };
+    let decision = engine.decide(&request, &host, &mut ());
+    write_down(&decision.record, capability);
+    match decision.answer {
+        Answer::Reply(reply) => Ok(Some(reply)),
+        Answer::Forward(forward) => {
+            edit::apply(&headers, &forward, capability)
+                .map_err(|_| not_ready("the proxy did not take the headers"))?;
+            context::keep_response(stream, forward.response);
+            Ok(None)
+        }
+    }
+}
+
+/// The one value of a pseudo-header or, where the proxy shows none, of the property of the same
+/// meaning.
+fn pseudo<'a>(headers: &[Pair<'a>], name: &[u8], property: &[u8]) -> Option<Cow<'a, [u8]>> {
+    let mut values = headers.iter().filter(|(n, _)| *n == name).map(|(_, value)| *value);
+    let value = values.next().unwrap_or_default();
+    if values.next().is_some() {
+        return None;
+    }
+    if !value.is_empty() {
+        return Some(value.into());
+    }
+    abi::property(property).ok().filter(|value| !value.is_empty()).map(Cow::Owned)
+}
+
+/// Hands the record over; one that the access log cannot have goes to the proxy's log.
+fn write_down(record: &Record, capability: Capability) {
+    let kept =
+        capability.keeps_properties && abi::set_property(RECORD, record.line.as_bytes()).is_ok();
+    if !kept || record.log == AuditLog::Host {
+        abi::log(Level::Info, &record.line);
+    }
+}
+
+impl Refusal {
+    fn reply(&self) -> Reply {
+        let (status, code) = (self.denial.status(), self.denial.code());
+        abi::log(Level::Warn, &format!("denied a request: {code}: {}", self.why));
+        Reply {
+            status,
+            headers: vec![("content-type", "application/problem+json".into())],
+            body: format!(r#"{{"status":{status},"code":"{code}"}}"#),
+        }
+    }
+}
