@@ -132,10 +132,8 @@ fn is_identifier(value: &Value) -> bool {
     })
 }
 
-fn scopes_of(value: &Value) -> Box<dyn Iterator<Item = &str> + '_> {
-    match value {
-        Value::String(list) => Box::new(list.split(' ').filter(|scope| !scope.is_empty())),
-        Value::Array(list) => Box::new(list.iter().filter_map(Value::as_str)),
-        _ => Box::new(std::iter::empty()),
-    }
+fn scopes_of(value: &Value) -> impl Iterator<Item = &str> {
+    let text = value.as_str().unwrap_or_default().split(' ').filter(|scope| !scope.is_empty());
+    let list = value.as_array().into_iter().flatten().filter_map(Value::as_str);
+    text.chain(list)
 }

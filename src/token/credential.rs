@@ -27,12 +27,9 @@ pub fn find<'a>(headers: &[(&'a [u8], &'a [u8])], query: Option<&[u8]>) -> Resul
         return Err(Denial::InvalidRequest);
     }
 
-    let value = value.trim_ascii();
-    let (scheme, token) = match value.iter().position(|byte| *byte == b' ') {
-        Some(space) => value.split_at_checked(space).ok_or(Denial::MissingToken)?,
-        None => (value, &[][..]),
-    };
-    let token = token.trim_ascii_start();
+    let mut words = trim(value).splitn(2, |byte| *byte == b' ');
+    let scheme = words.next().unwrap_or_default();
+    let token = trim(words.next().unwrap_or_default());
     if !scheme.eq_ignore_ascii_case(SCHEME) || token.is_empty() {
         return Err(Denial::MissingToken);
     }
@@ -40,6 +37,14 @@ pub fn find<'a>(headers: &[(&'a [u8], &'a [u8])], query: Option<&[u8]>) -> Resul
         return Err(Denial::InvalidToken);
     }
     std::str::from_utf8(token).map_err(|_| Denial::InvalidToken)
+}
+
+/// Without the white space that may surround a header's value (RFC 9110 §5.6.3).
+fn trim(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
 }
 
 /// `b64token` of RFC 6750 §2.1: characters of either base64 alphabet and a few more, then `=`.
@@ -56,7 +61,9 @@ fn is_b64token(token: &[u8]) -> bool {
 fn has_token(query: &[u8]) -> bool {
     query.split(|byte| matches!(byte, b'&' | b';')).any(|parameter| {
         let name = parameter.split(|byte| *byte == b'=').next().unwrap_or_default();
-        percent_decoded(name).map(|byte| byte.to_ascii_lowercase()).eq(QUERY_PARAMETER.to_vec())
+        percent_decoded(name)
+            .map(|byte| byte.to_ascii_lowercase())
+            .eq(QUERY_PARAMETER.iter().copied())
     })
 }
 
@@ -164,6 +171,8 @@ mod tests {
             b"Bearer =",
             b"Bearer \"abc\"",
             b"Bearer a\0",
+            b"Bearer a\r\n",
+            b"Bearer \na",
         ] {
             assert_eq!(one(value), Err(Denial::InvalidToken), "{value:?}");
         }

@@ -14,8 +14,8 @@ pub(super) const MAX_KEY_ID_BYTES: usize = 256;
 
 const HEADER: json::Bounds = json::Bounds { bytes: 2 * 1024, depth: 16, items: 256 };
 
-/// A token in its parts. Nothing in it is true until its signature is checked.
-#[derive(Debug)]
+/// A token in its parts. Nothing in it is true until its signature is checked. No `Debug`: it is
+/// a credential.
 pub(super) struct Jws<'a> {
     /// `alg`.
     pub(super) algorithm: Algorithm,

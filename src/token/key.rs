@@ -136,7 +136,7 @@ impl fmt::Display for Skipped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { index, kid, reason } = self;
         match kid {
-            Some(kid) => write!(f, "key {index} (`{kid}`): {reason}"),
+            Some(kid) => write!(f, "key {index} (`{}`): {reason}", kid.escape_debug()),
             None => write!(f, "key {index}: {reason}"),
         }
     }
@@ -160,7 +160,9 @@ pub enum KeySetError {
 impl fmt::Display for KeySetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::AmbiguousKeyId(kid) => write!(f, "two different keys have the kid `{kid}`"),
+            Self::AmbiguousKeyId(kid) => {
+                write!(f, "two different keys have the kid `{}`", kid.escape_debug())
+            }
             Self::Mixed => f.write_str("symmetric and asymmetric keys in one set"),
             Self::NoUsableKey(skipped) => {
                 f.write_str("no usable key")?;
