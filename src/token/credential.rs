@@ -10,6 +10,14 @@ const QUERY_PARAMETER: &[u8] = b"access_token";
 ///
 /// `headers` are names and values as the host gives them; `query` is what follows the `?`.
 ///
+/// ```
+/// use postern::{denial::Denial, token::credential};
+///
+/// let headers: [(&[u8], &[u8]); 1] = [(b"Authorization", b"Bearer abc")];
+/// assert_eq!(credential::find(&headers, Some(b"page=2")), Ok("abc"));
+/// assert_eq!(credential::find(&[], None), Err(Denial::MissingToken));
+/// ```
+///
 /// # Errors
 ///
 /// - [`Denial::InvalidRequest`]: two `authorization` headers (RFC 6750 §3.1), or a token in the

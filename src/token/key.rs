@@ -36,6 +36,19 @@ impl KeySet {
     /// Reads a JWK Set (RFC 7517 §5). A key that we cannot use is skipped and reported; it
     /// never voids the set.
     ///
+    /// ```
+    /// use postern::token::{KeySet, Symmetric, Unusable};
+    ///
+    /// let jwks = serde_json::json!({"keys": [
+    ///     {"kty": "OKP", "crv": "Ed25519", "kid": "a",
+    ///      "x": "6kps8g_TMlRnrmCpKlUUCL3TmNM7yNL4A6CVlHrSgiw"},
+    ///     {"kty": "RSA", "kid": "b", "use": "enc", "n": "AQ", "e": "AQAB"},
+    /// ]});
+    /// let (_keys, skipped) = KeySet::from_jwks(&jwks, Symmetric::Refused)?;
+    /// assert_eq!(skipped[0].reason, Unusable::KeyNotForSignatures);
+    /// # Ok::<(), postern::token::KeySetError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`KeySetError`] when the set as a whole cannot be trusted to name one key for a token.

@@ -10,6 +10,13 @@ const MAX_PATH_BYTES: usize = 256;
 
 /// Where in the claims something is: a member's exact name, or, when it begins with `/`, a JSON
 /// Pointer (RFC 6901). So `https://crm.example/roles` is one name and `/act/sub` a path of two.
+///
+/// ```
+/// use postern::token::ClaimPath;
+///
+/// assert!("/act/sub".parse::<ClaimPath>().is_ok());
+/// assert!("/act~sub".parse::<ClaimPath>().is_err());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ClaimPath {
     /// What was written.

@@ -13,8 +13,8 @@ use crate::token::{Algorithm, Algorithms};
 /// Lengths of an RSA modulus, in bits: RFC 7518 §3.3 asks for 2048, time forbids more than 4096.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
 
-/// The least public exponent of RSA (FIPS 186-5 §5.4).
-const MIN_RSA_EXPONENT: u64 = 65_537;
+/// An RSA exponent is above 2^16 (FIPS 186-5 §5.4), in bits.
+const MIN_RSA_EXPONENT_BITS: usize = 17;
 
 /// The shortest secret for HS256, in bytes (RFC 7518 §3.2).
 const MIN_SECRET_BYTES: usize = 32;
@@ -159,9 +159,7 @@ fn rsa(jwk: &Value) -> Result<Material, Unusable> {
     if !is_odd || !RSA_BITS.contains(&bits(&modulus)) {
         return Err(Unusable::ModulusUnsupported);
     }
-    let small = exponent.len() <= size_of::<u64>();
-    let value = exponent.iter().fold(0, |value: u64, byte| value << 8 | u64::from(*byte));
-    if !small || value < MIN_RSA_EXPONENT || value % 2 == 0 {
+    if bits(&exponent) < MIN_RSA_EXPONENT_BITS {
         return Err(Unusable::ExponentUnsupported);
     }
     let public = JsonWebKey::Rsa {
@@ -169,7 +167,7 @@ fn rsa(jwk: &Value) -> Result<Material, Unusable> {
         public_exponent: exponent.into(),
         private_parts: None,
     };
-    // All that is left for the crate to refuse is a large exponent.
+    // The crate refuses an even exponent and one above 2^33.
     let key = (&public).try_into().map_err(|_| Unusable::ExponentUnsupported)?;
     Ok(Material::Rsa { key: Box::new(key), modulus })
 }

@@ -1,6 +1,9 @@
 //! Key sets, good and bad.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
+use jwt_compact::alg::Ed25519;
+use jwt_compact::jwk::JsonWebKey;
+use jwt_compact::{Algorithm as _, AlgorithmSignature};
 use serde_json::{Value, json};
 
 use super::forge::{SECRET, base64, keys, public, sign, with, without};
@@ -256,6 +259,32 @@ fn rfc8037_a_point_of_small_order_is_skipped() {
         let key = with(public(ED), "x", json!(base64(&point)));
         assert_eq!(skipped(key), Unusable::SmallOrder, "{point:?}");
     }
+}
+
+#[test]
+fn rfc8032_a_signature_whose_point_has_small_order_is_refused() {
+    // Made with the private key: the commitment is the neutral element, the equation holds, and
+    // a verifier that only checks the equation takes it.
+    let signature = "\
+        AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAADfns_3-TliIMRmgVkTcIJLmTVt9eOvlNPw_0bkAyUMCQ";
+    let signature = Base64UrlUnpadded::decode_vec(signature).unwrap();
+    let set = keys(json!([public(ED)]));
+    assert!(!set.find(None, ED).unwrap().verify_signature(ED, b"input", &signature));
+
+    let jwk: JsonWebKey<'_> = serde_json::from_value(without(public(ED), "kid")).unwrap();
+    let key = (&jwk).try_into().unwrap();
+    let signature = AlgorithmSignature::try_from_slice(&signature).unwrap();
+    assert!(Ed25519.verify_signature(&signature, &key, b"input"));
+}
+
+#[test]
+fn rfc8725_3_1_a_key_checks_its_algorithm_again_when_it_verifies() {
+    let set = keys(json!([with(public(RS), "alg", json!("PS256"))]));
+    let key = set.find(None, Algorithm::Ps256).unwrap();
+    let signature = sign(RS, b"input");
+    assert!(!key.verify_signature(RS, b"input", &signature));
+    assert!(!key.verify_signature(Algorithm::Ps256, b"input", &signature));
+    assert!(!key.verify_signature(ES, b"input", &sign(ES, b"input")));
 }
 
 #[test]
