@@ -182,6 +182,13 @@ mod tests {
         assert_eq!(slot.0.iter().filter(|entry| entry.tag == 99).count(), 1);
     }
 
+    #[test]
+    fn a_bucket_just_filled_is_shared_not_replaced_so_that_a_worker_behind_still_finds_it() {
+        let mut slot = full();
+        assert!(slot.seat(99, NOW + 15).is_some());
+        assert_eq!(slot.seat(1, NOW + 5), Some(&mut (NOW + 10)));
+    }
+
     proptest! {
         #[test]
         fn more_tags_than_fit_never_get_more_than_a_bucket_each(
