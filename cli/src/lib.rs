@@ -1,0 +1,7 @@
+//! What the `postern` command is made of, for the command, the demo and the tests.
+//!
+//! | room | what happens there |
+//! | --- | --- |
+//! | [`mint`] | keys and tokens for development, honest ones and hostile ones |
+
+pub mod mint;
