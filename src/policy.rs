@@ -1,1 +1,5 @@
 //! (to be written)
+
+pub mod nearest;
+pub mod problem;
+pub mod source;
