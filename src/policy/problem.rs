@@ -1,113 +1,13 @@
 //! What is wrong with a policy, and where: told so that whoever wrote the line can mend it.
 
+mod path;
+
 use std::fmt;
+
+pub use self::path::{Path, Place, Segment, quoted};
 
 /// The most problems that are kept of one policy; further ones are only counted.
 pub const MAX_PROBLEMS: usize = 100;
-
-/// The most characters of an operator's word that a message repeats.
-const MAX_QUOTED: usize = 80;
-
-/// One step into a document.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Segment {
-    /// Into a map, by key.
-    Key(String),
-    /// Into a list, counted from 0.
-    Index(usize),
-}
-
-impl From<&str> for Segment {
-    fn from(key: &str) -> Self {
-        Self::Key(key.to_owned())
-    }
-}
-
-impl From<String> for Segment {
-    fn from(key: String) -> Self {
-        Self::Key(key)
-    }
-}
-
-impl From<usize> for Segment {
-    fn from(index: usize) -> Self {
-        Self::Index(index)
-    }
-}
-
-/// The way from the top of a document to one of its values, as in `routes[3].permission`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Path(Vec<Segment>);
-
-impl Path {
-    /// The top of the document.
-    pub const fn root() -> Self {
-        Self(Vec::new())
-    }
-
-    /// This path and one step more.
-    #[must_use]
-    pub fn join(&self, step: impl Into<Segment>) -> Self {
-        let mut steps = self.0.clone();
-        steps.push(step.into());
-        Self(steps)
-    }
-
-    /// The steps, outermost first.
-    pub fn segments(&self) -> &[Segment] {
-        &self.0
-    }
-}
-
-impl<S: Into<Segment>> FromIterator<S> for Path {
-    fn from_iter<I: IntoIterator<Item = S>>(steps: I) -> Self {
-        Self(steps.into_iter().map(Into::into).collect())
-    }
-}
-
-/// Keys with other than letters, digits, `_` and `-` are quoted; the top is `the policy`.
-impl fmt::Display for Path {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return f.write_str("the policy");
-        }
-        for (depth, segment) in self.0.iter().enumerate() {
-            match segment {
-                Segment::Index(index) => write!(f, "[{index}]")?,
-                Segment::Key(key) => {
-                    f.write_str(if depth == 0 { "" } else { "." })?;
-                    write_key(f, key)?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-fn write_key(f: &mut fmt::Formatter<'_>, key: &str) -> fmt::Result {
-    let plain = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
-    let short = shorten(key);
-    if !short.is_empty() && key.chars().all(plain) {
-        f.write_str(&short)
-    } else {
-        write!(f, "\"{short}\"")
-    }
-}
-
-/// A place in a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// Counted from 1.
-    pub line: usize,
-    /// In characters, counted from 1.
-    pub column: usize,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}, column {}", self.line, self.column)
-    }
-}
 
 /// Whether a policy can be used in spite of a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -279,9 +179,10 @@ impl Problems {
         self.kept.iter()
     }
 
-    /// Those that were kept, to be changed: to be given their places.
-    pub fn iter_mut(&mut self) -> std::slice::IterMut<'_, Problem> {
-        self.kept.iter_mut()
+    /// The same problems, each of those kept changed by `change`: given its place in the text.
+    #[must_use]
+    pub fn map(self, change: impl FnMut(Problem) -> Problem) -> Self {
+        Self { kept: self.kept.into_iter().map(change).collect(), ..self }
     }
 
     /// How many were found beyond those that were kept.
@@ -307,6 +208,15 @@ impl From<Problem> for Problems {
     }
 }
 
+impl<'a> IntoIterator for &'a Problems {
+    type Item = &'a Problem;
+    type IntoIter = std::slice::Iter<'a, Problem>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, problem) in self.kept.iter().enumerate() {
@@ -322,32 +232,9 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// An operator's word as messages show it: in backticks, on one line, not too long.
-pub fn quoted(word: &str) -> String {
-    format!("`{}`", shorten(word))
-}
-
-fn shorten(word: &str) -> String {
-    let mut chars = word.chars();
-    let mut short: String = chars.by_ref().take(MAX_QUOTED).flat_map(char::escape_debug).collect();
-    if chars.next().is_some() {
-        short.push('…');
-    }
-    short
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_path_reads_like_the_code_that_would_reach_the_value() {
-        let path = Path::root().join("routes").join(3).join("permission");
-        assert_eq!(path.to_string(), "routes[3].permission");
-        assert_eq!(Path::root().to_string(), "the policy");
-        let odd = Path::from_iter(["roles", "a b", "", "é-1", "x\n\"y"]);
-        assert_eq!(odd.to_string(), r#"roles."a b"."".é-1."x\n\"y""#);
-    }
 
     #[test]
     fn a_problem_is_told_with_its_path_its_place_and_advice() {
@@ -385,11 +272,6 @@ mod tests {
         assert!(problems.fatal());
         assert_eq!(problems.iter().count(), MAX_PROBLEMS);
         assert!(problems.to_string().ends_with("\nand 1 more"));
-    }
-
-    #[test]
-    fn what_is_quoted_stays_short_and_on_one_line() {
-        assert_eq!(quoted("a\u{1b}[31m\n"), r"`a\u{1b}[31m\n`");
-        assert!(quoted(&"x".repeat(1_000_000)).chars().count() < 100);
+        assert!(problems.map(|problem| problem.under("a")).fatal());
     }
 }

@@ -14,7 +14,7 @@ use self::wire::Wire;
 use super::{LIMITS, number};
 use crate::policy::problem::{Problem, quoted};
 
-/// Reads a `google.protobuf.Struct` within [`LIMITS`](super::LIMITS); fields that the message does
+/// Reads a `google.protobuf.Struct` within [`LIMITS`]; fields that the message does
 /// not define are skipped.
 ///
 /// A double that is a whole number becomes an integer.

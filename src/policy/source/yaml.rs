@@ -15,7 +15,7 @@ use super::positions::Positions;
 use super::{LIMITS, empty};
 use crate::policy::problem::{Path, Place, Problem, quoted};
 
-/// Reads one YAML document within [`LIMITS`](super::LIMITS).
+/// Reads one YAML document within [`LIMITS`].
 ///
 /// # Errors
 ///
@@ -142,7 +142,7 @@ impl<'t> Reader<'t> {
             return at(tab, "a tab in the indentation").help("YAML indents with spaces only");
         }
         match error.info() {
-            info if info.contains("unknown anchor") => at(here, ALIAS).help(WRITE_OUT),
+            info if info.contains("anchor") => at(here, ALIAS).help(WRITE_OUT),
             info => at(here, format!("not YAML: {info}")),
         }
     }

@@ -72,12 +72,13 @@ fn what_can_be_read_in_two_ways_is_refused_with_its_place() {
     assert_snapshot!(error("a: 1\nb:\n  c: 1\n  d: 2\n  c: 3\n"), @"line 5, column 3: b: key `c` is there twice, first on line 3, column 3");
     assert_snapshot!(error("a: &x [1]\nb: *x\n"), @"line 1, column 4: a: anchors and aliases (`&`, `*`) are not read; write the value out, or put it in quotes if it is a string");
     assert_snapshot!(error("b: *x\n"), @"line 1, column 4: anchors and aliases (`&`, `*`) are not read; write the value out, or put it in quotes if it is a string");
+    assert_snapshot!(error("path: *\n"), @"line 1, column 7: anchors and aliases (`&`, `*`) are not read; write the value out, or put it in quotes if it is a string");
     assert_snapshot!(error("a:\n  <<: { b: 1 }\n"), @"line 2, column 3: a: merge keys (`<<`) are not read; write the members out");
     assert_snapshot!(error("a: !!str 1\n"), @"line 1, column 4: a: tags (`!`) are not read; write the value out, or put it in quotes if it is a string");
     assert_snapshot!(error("a: !vault x\n"), @"line 1, column 4: a: tags (`!`) are not read; write the value out, or put it in quotes if it is a string");
     assert_snapshot!(error("a: 1\n---\nb: 2\n"), @"line 2, column 1: a second document, expected one policy in a file");
     assert_snapshot!(error("a: { public: yes }\n"), @"line 1, column 14: a.public: `yes` is a boolean to some readers of YAML and a string to others; write `true` or `false`, or put it in quotes");
-    assert_snapshot!(error("a: 007\n"), @"line 1, column 4: a: `007` is read differently by different readers of YAML; put it in quotes, or write the number without them");
+    assert_snapshot!(error("a: 007\n"), @"line 1, column 4: a: `007` is read differently by different readers of YAML; put it in quotes, or leave out leading zeros and `_`");
     assert_snapshot!(error("404: a\n"), @"line 1, column 1: expected a string as key, found `404`; put it in quotes");
     assert_snapshot!(error("[a]: b\n"), @"line 1, column 1: expected a string as key, found a list or a map");
     assert_snapshot!(error("a: [1, .inf]\n"), @"line 1, column 8: a[1]: expected a number within ±9007199254740991");

@@ -27,7 +27,7 @@ pub(super) fn resolve(text: &str) -> Result<Value, Problem> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     if disputed_integer(unsigned) {
         return Err(disputed(text, "read differently by different readers of YAML")
-            .help("put it in quotes, or write the number without them"));
+            .help("put it in quotes, or leave out leading zeros and `_`"));
     }
     match double(text, unsigned) {
         Some(double) => number(double).map(Value::Number),
