@@ -1,1 +1,3 @@
-//! The compiled filter in a simulated proxy.
+//! The compiled filter in a simulated proxy, and the engine on its own.
+
+pub mod engine;
