@@ -8,6 +8,6 @@ mod identity;
 mod record;
 mod time;
 
-pub use firewall::{Firewall, PrefixError};
+pub use firewall::{Firewall, MAX_PREFIX_BYTES, PrefixError};
 pub use identity::{Names, headers};
 pub use record::{Context, Event, Record};

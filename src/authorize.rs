@@ -79,7 +79,8 @@ pub fn check(
     if grant.ceiling.is_some_and(|role| !policy.roles.holds(role, permission)) {
         return Err(Denial::AgentCeiling);
     }
-    if principal.delegated && !principal.roles.iter().any(|role| policy.roles.holds(*role, permission))
+    if principal.delegated
+        && !principal.roles.iter().any(|role| policy.roles.holds(*role, permission))
     {
         return Err(Denial::UserLacksRole);
     }

@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 pub use id::Ids;
-pub use request::Request;
+pub use request::{MAX_HEADERS, Request};
 
 use crate::audit::{Event, Names, Record};
 use crate::authorize;
@@ -134,7 +134,9 @@ impl Engine {
         let record = self.record(request, &sifted, now, &id, &seen, permit.as_ref().err());
         let answer = match permit {
             Ok(Permit::Metadata) => Answer::Reply(self.metadata()),
-            Ok(Permit::Backend(usages)) => Answer::Forward(self.forward(sifted, &seen, &id, usages)),
+            Ok(Permit::Backend(usages)) => {
+                Answer::Forward(self.forward(sifted, &seen, &id, usages))
+            }
             Err(refusal) => Answer::Reply(self.refuse(&refusal, &seen, &id)),
         };
         Decision { answer, record }
@@ -157,7 +159,8 @@ impl Engine {
         // Route: the one operation that this method and path can mean.
         let path = NormalPath::parse(request.path)
             .map_err(|error| Refusal::because(Denial::InvalidRequest, error.reason()))?;
-        let operation = self.policy.operations.find(request.method, &path).ok_or(Denial::NoRoute)?;
+        let operation =
+            self.policy.operations.find(request.method, &path).ok_or(Denial::NoRoute)?;
         seen.operation = Some(operation);
         witness.saw(Step::Route(operation));
         let permission = match operation.access {

@@ -11,7 +11,7 @@ mod condition;
 mod duration;
 mod issuers;
 mod limits;
-mod nearest;
+pub mod nearest;
 mod operation;
 mod permission;
 pub mod problem;
@@ -29,13 +29,13 @@ use serde_json::Value;
 pub use agent::{Agent, AgentId, Agents, Unregistered};
 pub use caller::{CallerRule, Kind, Matches};
 pub use condition::Condition;
-pub use issuers::{ClaimNames, Trusted};
+pub use issuers::{ClaimNames, MAX_ISSUERS, Trusted};
 pub use limits::{Limits, Per};
 pub use operation::{Access, Operation};
 pub use permission::{PermissionId, PermissionSet, Permissions};
 pub use problem::{Path, Place, Problem, Problems, Segment, Severity};
 pub use resource::Resource;
-pub use role::{RoleId, Roles};
+pub use role::{MAX_ROLES, RoleId, Roles};
 pub use wire::AuditLog;
 
 use crate::audit::Firewall;
@@ -128,11 +128,14 @@ impl Policy {
             [("scopes", scopes.len()), ("agents", agents.len()), ("routes", routes.len())]
         {
             if size > MAX_ENTRIES {
-                problems.add(Problem::new(format!("more than {MAX_ENTRIES}")).at(root().join(name)));
+                problems
+                    .add(Problem::new(format!("more than {MAX_ENTRIES}")).at(root().join(name)));
             }
         }
         let version = revision.unwrap_or(fingerprint);
-        if version.is_empty() || version.len() > 64 || !version.bytes().all(|b| b.is_ascii_graphic())
+        if version.is_empty()
+            || version.len() > 64
+            || !version.bytes().all(|b| b.is_ascii_graphic())
         {
             let message = "expected 1 to 64 visible ASCII characters";
             problems.add(Problem::new(message).at(root().join("revision")));

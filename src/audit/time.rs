@@ -11,7 +11,8 @@ pub(super) fn write(out: &mut String, time: Timestamp) {
     let (year, month, day) = civil(seconds / 86_400);
     let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
     // Writing to a `String` cannot fail.
-    let _ = write!(out, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z");
+    let _ =
+        write!(out, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z");
 }
 
 /// Year, month and day of a number of days since 1970-01-01, in the Gregorian calendar. Counts
@@ -20,7 +21,8 @@ fn civil(days: u64) -> (u64, u64, u64) {
     let days = days.saturating_add(719_468);
     let (era, day_of_era) = (days / 146_097, days % 146_097);
     let leap_days = day_of_era / 1_460 + day_of_era / 146_096;
-    let year_of_era = day_of_era.saturating_sub(leap_days).saturating_add(day_of_era / 36_524) / 365;
+    let year_of_era =
+        day_of_era.saturating_sub(leap_days).saturating_add(day_of_era / 36_524) / 365;
     let before = (365 * year_of_era + year_of_era / 4).saturating_sub(year_of_era / 100);
     let day_of_year = day_of_era.saturating_sub(before);
     let shifted = (5 * day_of_year + 2) / 153;

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use hashbrown::{Equivalent, HashMap};
 
 use super::condition::Condition;
+use super::issuers::Trusted;
 use super::nearest::nearest;
 use super::permission::{PermissionId, Permissions};
 use super::problem::{Path, Problem, Problems};
-use super::issuers::Trusted;
 use super::role::{RoleId, Roles};
 use super::wire;
 use crate::token::IssuerId;
@@ -103,10 +103,9 @@ impl Agents {
             let never: Vec<_> = never.collect();
             let require = Condition::compile_all(require, &here.join("require"), problems);
             let (Some(issuer), Some(ceiling)) = (issuer, ceiling) else { continue };
-            for (map, kind, value) in [
-                (&mut agents.by_client, "client", client),
-                (&mut agents.by_actor, "actor", actor),
-            ] {
+            for (map, kind, value) in
+                [(&mut agents.by_client, "client", client), (&mut agents.by_actor, "actor", actor)]
+            {
                 let message = format!("another agent has the {kind} `{value}` too");
                 if map.insert(Key(issuer, value), id).is_some() {
                     problems.add(Problem::new(message).at(here.clone()));

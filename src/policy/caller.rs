@@ -56,7 +56,9 @@ pub(super) fn compile(
         problems.add(Problem::new(message).at(place.clone()));
     }
     let mut rules = Vec::with_capacity(written.len());
-    for (index, wire::Caller { kind, when, registered, otherwise }) in written.into_iter().enumerate() {
+    for (index, wire::Caller { kind, when, registered, otherwise }) in
+        written.into_iter().enumerate()
+    {
         let here = place.join(index);
         let kind = match kind {
             wire::CallerKind::Agent => Kind::Agent,
@@ -69,14 +71,16 @@ pub(super) fn compile(
             (None, true, false) => Some(Matches::Registered),
             (None, false, true) => Some(Matches::Otherwise),
             _ => {
-                let message = "expected exactly one of `when`, `registered: true`, `otherwise: true`";
+                let message =
+                    "expected exactly one of `when`, `registered: true`, `otherwise: true`";
                 problems.add(Problem::new(message).at(here.clone()));
                 None
             }
         };
         let Some(matches) = matches else { continue };
         if matches!(matches, Matches::Otherwise) != (index == last) {
-            let message = "`otherwise: true` is the last rule, and the last rule is `otherwise: true`";
+            let message =
+                "`otherwise: true` is the last rule, and the last rule is `otherwise: true`";
             problems.add(Problem::new(message).at(here));
         }
         rules.push(CallerRule { kind, matches });

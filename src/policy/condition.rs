@@ -42,7 +42,10 @@ impl Condition {
             _ => None,
         };
         let Some(test) = test else {
-            problems.add(Problem::new("expected exactly one of `exists`, `equals`, `in` and `contains`").at(here.clone()));
+            problems.add(
+                Problem::new("expected exactly one of `exists`, `equals`, `in` and `contains`")
+                    .at(here.clone()),
+            );
             return None;
         };
         if let Test::OneOf(values) = &test {

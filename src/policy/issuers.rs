@@ -62,8 +62,8 @@ impl Trusted {
             );
         }
         let written = written.into_iter().enumerate().take(MAX_ISSUERS);
-        let compiled = written
-            .filter_map(|(index, issuer)| compile_one(issuer, &place.join(index), problems));
+        let compiled =
+            written.filter_map(|(index, issuer)| compile_one(issuer, &place.join(index), problems));
         let (list, names): (Vec<_>, Vec<_>) = compiled.unzip();
         let identifiers: Vec<_> = list.iter().map(|issuer| issuer.identifier.clone()).collect();
         let issuers = Issuers::new(list).unwrap_or_else(|error| {
@@ -98,9 +98,8 @@ fn compile_one(
         Symmetric::Refused
     };
     let keys = KeySet::from_jwks(&json!({ "keys": keys }), symmetric);
-    let keys = problems.take(
-        keys.map_err(|error| Problem::new(error.to_string()).at(here.join("jwks"))),
-    );
+    let keys =
+        problems.take(keys.map_err(|error| Problem::new(error.to_string()).at(here.join("jwks"))));
     let keys = keys.map(|(keys, skipped)| {
         for key in skipped {
             let place = here.join("jwks").join("keys").join(key.index);

@@ -20,11 +20,7 @@ pub struct Limits {
 }
 
 /// Reads the limits of one class; what is wrong goes to `problems`.
-pub(super) fn compile(
-    written: Vec<wire::Limit>,
-    class: Class,
-    problems: &mut Problems,
-) -> Limits {
+pub(super) fn compile(written: Vec<wire::Limit>, class: Class, problems: &mut Problems) -> Limits {
     let place = Path::root().join("limits").join(match class {
         Class::Agents => "agents",
         Class::Humans => "humans",

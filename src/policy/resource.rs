@@ -30,7 +30,8 @@ impl Resource {
         let wire::Resource { identifier, name, documentation } = written;
         let Some((origin, path)) = split(&identifier) else {
             let message = "expected an `https` URL without query or fragment (RFC 8707 §2)";
-            problems.add(Problem::new(message).at(Path::root().join("resource").join("identifier")));
+            problems
+                .add(Problem::new(message).at(Path::root().join("resource").join("identifier")));
             return None;
         };
         let metadata_path = format!("{WELL_KNOWN}{path}");
@@ -59,14 +60,18 @@ impl Resource {
 fn split(url: &str) -> Option<(&str, &str)> {
     let rest = url.strip_prefix("https://").or_else(|| {
         let rest = url.strip_prefix("http://")?;
-        ["localhost", "127.0.0.1", "[::1]"].iter().any(|host| rest.starts_with(host)).then_some(rest)
+        ["localhost", "127.0.0.1", "[::1]"]
+            .iter()
+            .any(|host| rest.starts_with(host))
+            .then_some(rest)
     })?;
     let plain = |byte: u8| byte.is_ascii_graphic() && !br#""\?#@<>{}|^`"#.contains(&byte);
     if rest.is_empty() || rest.starts_with('/') || !rest.bytes().all(plain) {
         return None;
     }
     let host = rest.find('/').unwrap_or(rest.len());
-    let (origin, path) = url.split_at_checked(url.len().checked_sub(rest.len().checked_sub(host)?)?)?;
+    let (origin, path) =
+        url.split_at_checked(url.len().checked_sub(rest.len().checked_sub(host)?)?)?;
     Some((origin, path.strip_suffix('/').unwrap_or(path)))
 }
 
@@ -84,8 +89,15 @@ mod tests {
     #[test]
     fn what_is_no_resource_identifier_is_refused() {
         for url in [
-            "http://api.example/", "https://", "https:///a", "https://a/?b", "https://a#b",
-            "https://a b", "https://u@a/", "https://a\"", "api",
+            "http://api.example/",
+            "https://",
+            "https:///a",
+            "https://a/?b",
+            "https://a#b",
+            "https://a b",
+            "https://u@a/",
+            "https://a\"",
+            "api",
         ] {
             assert_eq!(split(url), None, "{url}");
         }

@@ -95,7 +95,13 @@ impl Roles {
                         let from = trail.iter().position(|(id, _)| *id == parent).unwrap_or(0);
                         let names = trail.iter().skip(from).map(|(id, _)| self.name(*id));
                         let circle: Vec<_> = names.chain([self.name(parent)]).collect();
-                        problems.add(Problem::new(format!("`{}` inherits from itself", circle.join("` -> `"))).at(Path::root().join("roles").join(self.name(role)).join("inherits")));
+                        problems.add(
+                            Problem::new(format!(
+                                "`{}` inherits from itself",
+                                circle.join("` -> `")
+                            ))
+                            .at(Path::root().join("roles").join(self.name(role)).join("inherits")),
+                        );
                         return;
                     }
                     trail.push((parent, 0));
@@ -125,7 +131,8 @@ impl Roles {
         let found = self.find(name);
         if found.is_none() {
             let near = nearest(name, self.names.iter().map(String::as_str));
-            problems.add(Problem::new(format!("unknown role `{name}`")).at(here()).did_you_mean(near));
+            problems
+                .add(Problem::new(format!("unknown role `{name}`")).at(here()).did_you_mean(near));
         }
         found
     }
