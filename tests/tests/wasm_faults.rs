@@ -85,6 +85,28 @@ fn a_denial_that_the_proxy_does_not_send_holds_the_request() {
 }
 
 #[test]
+fn a_proxy_that_cannot_be_made_out_is_trusted_with_nothing() {
+    let mut proxy = Proxy::new(Profile::Envoy, POLICY);
+    proxy.worker(0).fail("proxy_get_property", Fault::Status(10));
+    assert_eq!(proxy.request(&allowed().header(RESERVED, "spoofed")).status(), Some(400));
+    proxy.worker(0).heal();
+    assert_eq!(proxy.request(&allowed().header(RESERVED, "spoofed")).status(), Some(200));
+}
+
+#[test]
+fn a_proxy_that_calls_back_before_it_answers_traps_nothing() {
+    for profile in Profile::ALL {
+        let mut proxy = Proxy::new(profile, POLICY);
+        proxy.worker(0).interrupt();
+        for (request, status) in [(allowed(), 200), (denied(), 401)] {
+            let exchange = proxy.request(&request);
+            assert_eq!(exchange.trap, None);
+            assert_eq!(exchange.status(), Some(status), "{profile:?}: {exchange:?}");
+        }
+    }
+}
+
+#[test]
 fn a_record_that_the_access_log_cannot_have_goes_to_the_log() {
     for profile in Profile::ALL {
         let mut proxy = Proxy::new(profile, POLICY);

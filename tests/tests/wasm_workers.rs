@@ -14,6 +14,27 @@ fn a_limit_holds_over_all_workers_on_every_host() {
 }
 
 #[test]
+fn the_first_of_two_writers_of_a_new_key_is_not_overwritten() {
+    for profile in Profile::ALL {
+        let mut proxy = Proxy::new(profile, THRICE);
+        assert_eq!(proxy.request(&allowed()).status(), Some(200));
+        // Another worker's first request gets there while ours is about to.
+        proxy.store(|store| {
+            let keys: Vec<Vec<u8>> = store.keys().map(<[u8]>::to_vec).collect();
+            assert!(!keys.is_empty());
+            for key in keys {
+                let (value, _) = store.get(&key).unwrap();
+                store.races.insert(key, value);
+            }
+            store.clear();
+        });
+        let statuses: Vec<_> =
+            (0..3).map(|_| proxy.request(&allowed()).status().unwrap()).collect();
+        assert_eq!(statuses, [200, 200, 429], "{profile:?}");
+    }
+}
+
+#[test]
 fn a_key_that_was_emptied_counts_as_absent() {
     for profile in Profile::ALL {
         let mut proxy = Proxy::new(profile, THRICE);

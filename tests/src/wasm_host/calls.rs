@@ -2,7 +2,7 @@
 //!
 //! There are no others on purpose: a filter that asks for one does not load.
 
-use wasmtime::{Caller, Linker, Result, bail, format_err};
+use wasmtime::{Caller, Extern, Linker, Result, Val, bail, format_err};
 
 use super::Profile;
 use super::headers::{HeaderMap, decode, encode};
@@ -219,15 +219,38 @@ fn call(
     perform: impl FnOnce(&mut Guest<'_>) -> Result<u32>,
 ) -> Result<u32> {
     *guest.data_mut().calls.entry(name).or_default() += 1;
+    if std::mem::take(&mut guest.data_mut().interrupts) {
+        interrupt(guest)?;
+        guest.data_mut().interrupts = true;
+    }
     match (guest.data().faults.get(name).copied(), answer) {
         (None, _) => perform(guest),
         (Some(Fault::Status(status)), _) => Ok(status),
+        (Some(Fault::Trap), _) => bail!("the test ordered a trap in `{name}`"),
         (Some(Fault::Silent), _) | (Some(Fault::Elsewhere), None) => Ok(OK),
         (Some(Fault::Elsewhere), Some((data, size))) => {
             write(guest, data, &1024_u32.to_le_bytes())?;
             write(guest, size, &64_u32.to_le_bytes())
         }
     }
+}
+
+/// Calls the filter back while it waits for an answer.
+fn interrupt(guest: &mut Guest<'_>) -> Result<()> {
+    const OTHER: u32 = 0x0bad_cafe;
+    let (stream, root) = (guest.data().context, guest.data().root);
+    let mut back = |name: &str, arguments: &[Val], results: &mut [Val]| -> Result<()> {
+        let export = guest.get_export(name).and_then(Extern::into_func);
+        let function = export.ok_or_else(|| format_err!("no `{name}`"))?;
+        function.call(&mut *guest, arguments, results)
+    };
+    let id = |id: u32| Val::I32(id.cast_signed());
+    back("proxy_on_context_create", &[id(OTHER), id(root)], &mut [])?;
+    for context in [OTHER, stream] {
+        let arguments = [id(context), id(0), id(1)];
+        back("proxy_on_response_headers", &arguments, &mut [Val::I32(0)])?;
+    }
+    back("proxy_on_delete", &[id(OTHER)], &mut [])
 }
 
 fn map_of<'a>(guest: &'a mut Guest<'_>, map: u32) -> Option<&'a mut HeaderMap> {

@@ -1,6 +1,6 @@
 //! The store that all workers share.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::Profile;
 
@@ -19,6 +19,8 @@ pub struct Store {
     next_version: u32,
     /// Keys it holds: when full, nginx forgets the oldest, others refuse.
     pub capacity: usize,
+    /// Keys that another worker writes, with these values, just before they are next set.
+    pub races: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 #[derive(Debug)]
@@ -35,7 +37,13 @@ impl Store {
             Profile::Nginx => 7_296,
             Profile::ProxyWasmHost => 4_096,
         };
-        Self { profile, entries: VecDeque::new(), next_version: 1, capacity }
+        Self {
+            profile,
+            entries: VecDeque::new(),
+            next_version: 1,
+            capacity,
+            races: BTreeMap::new(),
+        }
     }
 
     /// The value and the version of a key.
@@ -49,6 +57,10 @@ impl Store {
 
     /// Sets a key as the ABI says, and says how that went.
     pub fn set(&mut self, key: &[u8], value: &[u8], cas: u32) -> u32 {
+        if let Some(rival) = self.races.remove(key) {
+            let version = self.get(key).map_or(0, |(_, version)| version);
+            self.set(key, &rival, version);
+        }
         let at = self.entries.iter().position(|entry| entry.key == key);
         let present = at.and_then(|at| self.entries.get(at)).map(|entry| entry.version);
         let only_if_absent = cas == 0 && self.profile == Profile::Nginx;

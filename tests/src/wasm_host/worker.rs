@@ -18,6 +18,8 @@ pub enum Fault {
     Silent,
     /// It says that all is well, and that its answer is in memory nobody asked for.
     Elsewhere,
+    /// It ends the VM.
+    Trap,
 }
 
 /// What all workers share.
@@ -38,6 +40,12 @@ pub(super) struct Vm {
     pub(super) stream: Option<Stream>,
     pub(super) calls: BTreeMap<&'static str, u32>,
     pub(super) faults: BTreeMap<&'static str, Fault>,
+    /// Whether each function of the host calls the filter back before it answers.
+    pub(super) interrupts: bool,
+    /// The root context.
+    pub(super) root: u32,
+    /// The context of the request the worker is busy with.
+    pub(super) context: u32,
     memory: Option<Memory>,
 }
 
@@ -67,7 +75,6 @@ pub(super) struct LocalReply {
 pub struct Worker {
     machine: Machine<Vm>,
     instance: Instance,
-    root: u32,
     next_context: u32,
 }
 
@@ -86,6 +93,10 @@ impl Worker {
             stream: None,
             calls: BTreeMap::new(),
             faults: BTreeMap::new(),
+            interrupts: false,
+            // nginx names a root by a hash, the others count.
+            root: if profile == Profile::Nginx { 0x9e37_79b9 } else { 1 },
+            context: 0,
             memory: None,
         };
         let mut machine = Machine::new(&filter.engine, vm);
@@ -95,10 +106,9 @@ impl Worker {
         wasi::link(&mut linker)?;
         let instance = linker.instantiate(&mut machine, &filter.module)?;
         machine.data_mut().memory = instance.get_memory(&mut machine, "memory");
-        // nginx names a root by a hash, the others count.
-        let root = if profile == Profile::Nginx { 0x9e37_79b9 } else { 1 };
-        let mut worker = Self { machine, instance, root, next_context: 2 };
+        let mut worker = Self { machine, instance, next_context: 2 };
         worker.call::<(), ()>("_initialize", ())?;
+        let root = worker.vm().root;
         worker.create_context(root, 0)?;
         Ok(worker)
     }
@@ -107,15 +117,19 @@ impl Worker {
     pub(super) fn configure(&mut self, policy: &[u8]) -> Result<bool> {
         let size = u32::try_from(policy.len())?;
         self.machine.data_mut().configuration = policy.to_vec();
-        let started = self.call::<_, u32>("proxy_on_vm_start", (self.root, 0))? != 0;
-        Ok(started && self.call::<_, u32>("proxy_on_configure", (self.root, size))? != 0)
+        let root = self.vm().root;
+        let started = self.call::<_, u32>("proxy_on_vm_start", (root, 0))? != 0;
+        Ok(started && self.call::<_, u32>("proxy_on_configure", (root, size))? != 0)
     }
 
     pub(super) fn open_stream(&mut self, stream: Stream) -> Result<u32> {
         let context = self.next_context;
         self.next_context = context.wrapping_add(1);
-        self.machine.data_mut().stream = Some(stream);
-        self.create_context(context, self.root)?;
+        let vm = self.vm();
+        vm.stream = Some(stream);
+        vm.context = context;
+        let root = vm.root;
+        self.create_context(context, root)?;
         Ok(context)
     }
 
@@ -172,6 +186,12 @@ impl Worker {
     /// Lets all functions of the host work again.
     pub fn heal(&mut self) {
         self.vm().faults.clear();
+    }
+
+    /// Makes each function of the host call the filter back before it answers, as a proxy that
+    /// does not wait its turn would.
+    pub fn interrupt(&mut self) {
+        self.vm().interrupts = true;
     }
 
     /// Bytes of memory the VM holds; it never gives any back.
