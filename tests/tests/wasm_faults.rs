@@ -107,6 +107,19 @@ fn a_proxy_that_calls_back_before_it_answers_traps_nothing() {
 }
 
 #[test]
+fn a_denial_for_want_of_a_proxy_that_works_is_written_down_and_no_allowance_is() {
+    for function in ["proxy_get_header_map_pairs", "proxy_set_header_map_pairs"] {
+        let mut proxy = Proxy::new(Profile::Envoy, POLICY);
+        proxy.worker(0).fail(function, Fault::Status(10));
+        let exchange = proxy.request(&allowed());
+        assert_eq!(exchange.status(), Some(503));
+        let record = String::from_utf8(exchange.properties["postern"].clone()).unwrap();
+        assert!(record.contains("not_ready") && !record.contains("allow"), "{record}");
+        assert!(proxy.take_log().iter().any(|(_, line)| *line == record));
+    }
+}
+
+#[test]
 fn a_record_that_the_access_log_cannot_have_goes_to_the_log() {
     for profile in Profile::ALL {
         let mut proxy = Proxy::new(profile, POLICY);
