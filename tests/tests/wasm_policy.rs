@@ -1,6 +1,6 @@
 //! Without a policy that was accepted, nothing passes.
 
-use postern_tests::fixture::{BAD_POLICY, POLICY, allowed};
+use postern_tests::fixture::{BAD_POLICY, POLICY, THRICE, allowed};
 use postern_tests::wasm_host::{Fault, Outcome, Profile, Proxy};
 use proptest::collection::vec;
 use proptest::prelude::any;
@@ -48,6 +48,33 @@ fn a_refused_update_leaves_the_policy_before_it_in_force() {
     let size = 1_u32;
     assert_eq!(proxy.worker(0).call::<_, u32>("proxy_on_configure", (1_u32, size)).unwrap(), 0);
     assert_eq!(proxy.request(&allowed()).status(), Some(200));
+}
+
+#[test]
+fn a_new_policy_decides_from_then_on_and_a_bad_one_changes_nothing() {
+    for profile in Profile::ALL {
+        let mut proxy = Proxy::start(profile, Some(POLICY.as_bytes()), 2);
+        for _ in 0..3 {
+            assert_eq!(proxy.request(&allowed()).status(), Some(200));
+        }
+        assert!(!proxy.reload(BAD_POLICY));
+        assert_eq!(proxy.request(&allowed()).status(), Some(200), "{profile:?}");
+        assert!(proxy.reload(THRICE));
+        for worker in 0..2 {
+            assert_eq!(proxy.request_on(worker, &allowed()).status(), Some(429), "{profile:?}");
+        }
+    }
+}
+
+#[test]
+fn a_request_is_decided_by_the_policy_that_was_in_force_when_it_came() {
+    let mut proxy = Proxy::new(Profile::Envoy, POLICY);
+    let worker = proxy.worker(0);
+    worker.call::<_, ()>("proxy_on_context_create", (60_u32, 1_u32)).unwrap();
+    worker.call::<_, ()>("proxy_on_delete", 1_u32).unwrap();
+    let _: u32 = worker.call("proxy_on_request_headers", (60_u32, 4_u32, 1_u32)).unwrap();
+    let log = proxy.take_log();
+    assert!(!log.iter().any(|(_, line)| line.contains("no policy")), "{log:?}");
 }
 
 #[test]

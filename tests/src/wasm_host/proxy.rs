@@ -157,6 +157,18 @@ impl Proxy {
         Ok(worker)
     }
 
+    /// Replaces the policy in all workers, while they run; whether they took it.
+    pub fn reload(&mut self, policy: &str) -> bool {
+        let mut taken = true;
+        for worker in self.workers.iter_mut().flatten() {
+            taken &= worker.reload(policy.as_bytes()).expect("a filter that does not trap");
+        }
+        if taken {
+            self.policy = Some(policy.into());
+        }
+        taken
+    }
+
     /// A worker, to be meddled with.
     pub fn worker(&mut self, index: usize) -> &mut Worker {
         self.workers.get_mut(index).and_then(Option::as_mut).expect("a living worker")
@@ -258,7 +270,7 @@ fn handle(worker: &mut Worker, stream: Stream, fuel: &mut u64) -> Result<Outcome
     let request = stream.map(|stream| stream.request.sent()).unwrap_or_default();
     let answer = stream.and_then(|stream| stream.response.as_ref());
     let answer = answer.map(HeaderMap::sent).unwrap_or_default();
-    worker.close_stream(context)?;
+    worker.close(context)?;
     *fuel += worker.fuel()?;
     Ok(match reply {
         None => Outcome::Upstream { request, response: answer },

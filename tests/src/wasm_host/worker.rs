@@ -122,6 +122,20 @@ impl Worker {
         Ok(started && self.call::<_, u32>("proxy_on_configure", (root, size))? != 0)
     }
 
+    /// Replaces the policy as Envoy does: by a new root, if the filter takes it.
+    pub(super) fn reload(&mut self, policy: &[u8]) -> Result<bool> {
+        let (old, new) = (self.vm().root, self.next_context);
+        self.next_context = new.wrapping_add(1);
+        self.create_context(new, 0)?;
+        self.vm().root = new;
+        let taken = self.configure(policy)?;
+        if !taken {
+            self.vm().root = old;
+        }
+        self.close(if taken { old } else { new })?;
+        Ok(taken)
+    }
+
     pub(super) fn open_stream(&mut self, stream: Stream) -> Result<u32> {
         let context = self.next_context;
         self.next_context = context.wrapping_add(1);
@@ -142,7 +156,7 @@ impl Worker {
         Ok(self.call::<_, u32>("proxy_on_response_headers", (context, 0, 1))? == 0)
     }
 
-    pub(super) fn close_stream(&mut self, context: u32) -> Result<()> {
+    pub(super) fn close(&mut self, context: u32) -> Result<()> {
         self.call("proxy_on_delete", context)
     }
 
