@@ -1,1 +1,12 @@
 //! The compiled filter in a simulated proxy.
+//!
+//! What runs at the edge is a `.wasm` file, so that file is what the tests here load: through
+//! [`wasm_host`], which takes on the manners of each proxy the filter may meet.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test whose equipment is broken is to fail at once"
+)]
+
+pub mod fixture;
+pub mod wasm_host;
