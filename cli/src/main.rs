@@ -1,1 +1,8 @@
-fn main() {}
+//! The `postern` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    eprintln!("postern: no commands yet");
+    ExitCode::FAILURE
+}
