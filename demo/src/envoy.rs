@@ -49,11 +49,12 @@ pub struct Envoy {
 }
 
 impl Envoy {
-    /// Starts it with `policy` and waits until it has taken the policy, or refused it.
+    /// Starts it with `policy` and waits until it takes requests.
     ///
     /// # Errors
     ///
-    /// It cannot be started, ends at once or is not ready in time; the error shows its log.
+    /// It cannot be started, ends at once, is not ready in time or refuses the policy; the error
+    /// shows its log.
     pub fn start(setup: Setup, policy: &Value) -> anyhow::Result<Self> {
         let any_port = SocketAddr::new(std::net::Ipv4Addr::LOCALHOST.into(), 0);
         let configuration = render::envoy(policy, &setup.options(any_port));
@@ -68,7 +69,7 @@ impl Envoy {
         };
         match envoy.settle() {
             Ok(()) => Ok(envoy),
-            Err(error) => Err(error.context(envoy.log_tail())),
+            Err(error) => bail!("{error:#}\n{}", envoy.log_tail()),
         }
     }
 
@@ -85,6 +86,9 @@ impl Envoy {
             Ok(if is_ready { self.listener()? } else { None })
         })?;
         self.listen = listen;
+        if self.updates()?.refused > 0 {
+            bail!("Envoy refused the policy");
+        }
         self.ready_after = to_admin.saturating_add(to_ready);
         Ok(())
     }
@@ -249,15 +253,17 @@ impl Setup {
     }
 }
 
-/// Whether Envoy would start with the configuration at `bootstrap`, and if not, why.
+/// Whether Envoy would start in `directory` with the configuration at `bootstrap`, a path from
+/// there.
 ///
 /// # Errors
 ///
 /// What Envoy says is wrong with it.
-pub fn validate(program: &Path, bootstrap: &Path) -> anyhow::Result<()> {
+pub fn validate(program: &Path, directory: &Path, bootstrap: &str) -> anyhow::Result<()> {
     let output = Command::new(program)
         .args(["--mode", "validate", "--log-level", "error", "--config-path"])
         .arg(bootstrap)
+        .current_dir(directory)
         .output()
         .with_context(|| format!("cannot start `{}`", program.display()))?;
     if !output.status.success() {
