@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -231,8 +230,6 @@ impl Setup {
             .args(["--concurrency", &self.workers.to_string()])
             .args(["--log-level", "warning", "--file-flush-interval-msec", "50"])
             .args(["--disable-hot-restart"])
-            // Ctrl-C is ours to handle.
-            .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
