@@ -7,7 +7,28 @@ use crate::lab::Lab;
 #[test]
 fn every_command_has_help_with_an_example() {
     let lab = Lab::empty();
-    assert_snapshot!(lab.run(&["--help"]), @"");
+    assert_snapshot!(lab.run(&["--help"]), @r"
+    Access control for AI agents at the edge: checks and explains policies
+
+    Usage: postern <COMMAND>
+
+    Commands:
+      check    Check policies, and say what is wrong with them and where
+      explain  Explain what a policy decides of a request, step by step, and why
+      render   Turn a policy into a proxy's configuration that enforces it
+      schema   Print the JSON Schema of the policy file, for editors and other tools
+      token    Make keys and tokens for development, and look into tokens
+      help     Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help     Print help
+      -V, --version  Print version
+
+    Exit codes: 0 yes, 1 no (errors in the policy, a request denied, a token refused), 2 no answer
+    (usage, files).
+    Wherever a FILE is read, `-` is standard input.
+    exit code 0
+    ");
     for command in [
         &["check"][..],
         &["explain"],
@@ -36,7 +57,10 @@ fn usage_and_files_that_are_not_there_are_no_answer() {
         assert_eq!(ran.code, 2, "{ran}");
         assert!(ran.out.is_empty() && !ran.err.is_empty(), "{ran:?}");
     }
-    assert_snapshot!(lab.run(&["check", "none.yaml"]), @"");
+    assert_snapshot!(lab.run(&["check", "none.yaml"]), @r"
+    error: cannot read `none.yaml`: No such file or directory (os error 2)
+    exit code 2
+    ");
 }
 
 #[test]
@@ -54,7 +78,11 @@ fn a_policy_is_rendered_to_two_files_that_a_proxy_starts_with() {
         "--listen",
         "9000",
     ]);
-    assert_snapshot!(ran, @"");
+    assert_snapshot!(ran, @r"
+    wrote out/postern.ecds.yaml
+    wrote out/postern.yaml
+    exit code 0
+    ");
     let bootstrap = lab.read("out/postern.yaml");
     for part in ["api.internal", "8443", "9000", "out/postern.ecds.yaml"] {
         assert!(bootstrap.contains(part), "{part}: {bootstrap}");

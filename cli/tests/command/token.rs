@@ -25,7 +25,10 @@ fn tokens_of_every_algorithm_pass_from_keygen_to_explain() {
 fn a_private_key_is_for_its_owner_only_and_never_replaces_another() {
     let lab = Lab::empty();
     let made = lab.run(&["token", "keygen", "--kid", "a", "--out", "a.jwk"]);
-    assert_snapshot!(made, @"");
+    assert_snapshot!(made, @r"
+    wrote the private key `a` to a.jwk
+    exit code 0
+    ");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -33,7 +36,10 @@ fn a_private_key_is_for_its_owner_only_and_never_replaces_another() {
         assert_eq!(mode & 0o777, 0o600);
     }
     let key = lab.read("a.jwk");
-    assert_snapshot!(lab.run(&["token", "keygen", "--out", "a.jwk"]), @"");
+    assert_snapshot!(lab.run(&["token", "keygen", "--out", "a.jwk"]), @r"
+    error: cannot write `a.jwk`: File exists (os error 17)
+    exit code 2
+    ");
     assert_eq!(lab.read("a.jwk"), key);
 }
 
@@ -53,7 +59,10 @@ fn the_public_half_holds_nothing_private() {
         assert!(made.out.contains(private["kid"].as_str().unwrap()));
     }
     let made = lab.run(&["token", "keygen", "--algorithm", "HS256", "--out", "h.jwk", "--public"]);
-    assert_snapshot!(made, @"");
+    assert_snapshot!(made, @r"
+    error: an HS256 key has no public half: expected another algorithm with `--public`
+    exit code 2
+    ");
     assert!(!lab.path("h.jwk").exists());
 }
 
@@ -66,7 +75,31 @@ fn a_token_is_shown_with_its_times_and_with_a_warning() {
     );
     let ran = lab.run_with(&["token", "inspect"], &token);
     let lines: Vec<_> = ran.out.lines().filter(|line| !line.ends_with("ago)")).collect();
-    assert_snapshot!(lines.join("\n"), @"");
+    assert_snapshot!(lines.join("\n"), @r#"
+    NOT VERIFIED: ANYBODY MAY HAVE WRITTEN THIS
+
+    header {
+      "alg": "ES256",
+      "kid": "login-1",
+      "typ": "at+jwt"
+    }
+    claims {
+      "act": {
+        "act": {
+          "sub": "planner"
+        },
+        "sub": "support-bot"
+      },
+      "aud": "https://api.crm.example",
+      "client_id": "support-bot",
+      "exp": 1767272400,
+      "iat": 1767268800,
+      "iss": "https://login.crm.example/",
+      "jti": "t-1",
+      "scope": "crm.read",
+      "sub": "ada"
+    }
+    "#);
     assert_eq!(ran.code, 0);
     assert_eq!(lab.run(&["token", "inspect", &token]).out, ran.out);
     assert_holds_none_of(&ran, &token);
@@ -87,13 +120,34 @@ fn with_a_policy_a_token_is_verified_or_told_why_not() {
         ])
     };
     lab.mint("token.jwt", &["--scope", "crm.read"]);
-    assert_snapshot!(inspect(NOW), @"");
+    assert_snapshot!(inspect(NOW), @r#"
+    VERIFIED: signed by `https://login.crm.example/`, valid now
+
+    header {
+      "alg": "ES256",
+      "kid": "login-1",
+      "typ": "at+jwt"
+    }
+    claims {
+      "aud": "https://api.crm.example",
+      "client_id": "support-bot",
+      "exp": 1767272400,
+      "iat": 1767268800,
+      "iss": "https://login.crm.example/",
+      "jti": "t-1",
+      "scope": "crm.read",
+      "sub": "ada"
+    }
+    issued     2026-01-01T12:00:00Z (now)
+    expires    2026-01-01T13:00:00Z (in 1h)
+    exit code 0
+    "#);
     let late = inspect("2026-01-02T00:00:00Z");
-    assert_snapshot!(late.out.lines().next().unwrap_or_default(), @"");
+    assert_snapshot!(late.out.lines().next().unwrap_or_default(), @"REFUSED, SO ANYBODY MAY HAVE WRITTEN THIS: expired_token: `exp` has passed");
     assert_eq!(late.code, 1);
     lab.mint("token.jwt", &["--key", "partner.jwk"]);
     let forged = inspect(NOW);
-    assert_snapshot!(forged.out.lines().next().unwrap_or_default(), @"");
+    assert_snapshot!(forged.out.lines().next().unwrap_or_default(), @"REFUSED, SO ANYBODY MAY HAVE WRITTEN THIS: unknown_key: no key of the issuer fits `kid` and `alg`");
     assert_eq!(forged.code, 1);
 }
 
@@ -113,7 +167,18 @@ fn a_token_that_the_engine_would_not_read_is_shown_and_said_so() {
 
     let key = PrivateKey::generate(Algorithm::EdDsa).unwrap().with_kid("k");
     let token = sign(&key, r#"{"alg":"EdDSA"}"#, "{\"sub\":\"a\",\"sub\":\"b\u{9b}\"}").unwrap();
-    assert_snapshot!(Lab::empty().run(&["token", "inspect", &token]), @"");
+    assert_snapshot!(Lab::empty().run(&["token", "inspect", &token]), @r#"
+    NOT VERIFIED: ANYBODY MAY HAVE WRITTEN THIS
+    read leniently: the engine refuses this JSON: a member is named twice at line 1 column 16
+
+    header {
+      "alg": "EdDSA"
+    }
+    claims {
+      "sub": "b\u009b"
+    }
+    exit code 0
+    "#);
 }
 
 #[test]
