@@ -2,6 +2,7 @@
 
 use clap::Args;
 use postern::policy::wire;
+use schemars::transform::{RecursiveTransform, Transform};
 
 use super::{Answer, output};
 
@@ -17,7 +18,15 @@ impl Schema {
     pub(super) fn run(&self) -> anyhow::Result<Answer> {
         let mut schema = schemars::schema_for!(wire::File);
         schema.insert("title".to_owned(), "Postern policy".into());
+        RecursiveTransform(unwrap_lines).transform(&mut schema);
         output::print_json(&schema)?;
         Ok(Answer::Yes)
+    }
+}
+
+/// Joins the lines of a description: they were broken for whoever reads the source.
+fn unwrap_lines(schema: &mut schemars::Schema) {
+    if let Some(serde_json::Value::String(text)) = schema.get_mut("description") {
+        *text = text.replace('\n', " ");
     }
 }

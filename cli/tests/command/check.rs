@@ -10,13 +10,13 @@ fn broken(from: &str, to: &str) -> Ran {
     let policy = lab.read("policy.yaml");
     assert!(policy.contains(from), "{from}");
     lab.write("p.yaml", &policy.replacen(from, to, 1));
-    lab.run(&["check", "p.yaml"])
+    lab.run("check p.yaml")
 }
 
 #[test]
 fn a_good_policy_is_told_in_a_line() {
     let lab = Lab::new();
-    assert_snapshot!(lab.run(&["check", "policy.yaml"]), @r"
+    assert_snapshot!(lab.run("check policy.yaml"), @r"
     policy.yaml: ok: 2 issuers, 3 roles, 3 scopes, 2 agents, 5 routes (version `test-1`)
     exit code 0
     ");
@@ -143,7 +143,7 @@ fn all_that_is_wrong_is_told_in_the_order_of_the_text() {
     let policy =
         policy.replace("role: admin", "role: boss").replace("rate: 600/min", "rate: 0/min");
     lab.write("p.yaml", &policy);
-    assert_snapshot!(lab.run(&["check", "p.yaml"]), @r#"
+    assert_snapshot!(lab.run("check p.yaml"), @r#"
     p.yaml:25:16: error: scopes."crm.admin".role: unknown role `boss`
        25 |   crm.admin: { role: boss }
           |                ^
@@ -166,7 +166,7 @@ fn what_is_odd_is_a_warning_and_an_error_only_if_asked_for() {
         .replace("scopes:\n", "  auditor: { permissions: [audit:read] }\n  intern: { inherits: [reader] }\n\nscopes:\n  crm.audit: { role: auditor }\n")
         .replace("routes:\n", "routes:\n  - { path: \"/x/*\", public: true }\n  - { path: \"/x/*/\", public: true }\n  - { path: \"/x/*/**\", public: true }\n  - { path: \"/x/**\", public: true }\n");
     lab.write("p.yaml", &policy);
-    assert_snapshot!(lab.run(&["check", "p.yaml"]), @r#"
+    assert_snapshot!(lab.run("check p.yaml"), @r#"
     p.yaml:23:3: warning: roles.intern: nothing grants this role: no scope leads to it
        23 |   intern: { inherits: [reader] }
           |   ^
@@ -179,7 +179,7 @@ fn what_is_odd_is_a_warning_and_an_error_only_if_asked_for() {
     p.yaml: ok: 3 warnings, 2 issuers, 5 roles, 4 scopes, 2 agents, 9 routes (version `test-1`)
     exit code 0
     "#);
-    assert_eq!(lab.run(&["check", "--deny-warnings", "p.yaml"]).code, 1);
+    assert_eq!(lab.run("check --deny-warnings p.yaml").code, 1);
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn json_is_read_and_its_problems_have_places_too() {
         "p.json",
         "{\n  \"version\": 1,\n  \"issuers\": [],\n  \"roles\": {},\n  \"rotues\": []\n}\n",
     );
-    assert_snapshot!(lab.run(&["check", "p.json"]), @r#"
+    assert_snapshot!(lab.run("check p.json"), @r#"
     p.json:5:3: error: rotues: unknown field `rotues`, expected one of `version`, `revision`, `issuers`, `resource`, `roles`, `scopes`, `callers`, `agents`, `unregistered_agents`, `routes`, `limits`, `headers` and 1 more
         5 |   "rotues": []
           |   ^
@@ -202,7 +202,7 @@ fn json_is_read_and_its_problems_have_places_too() {
 #[test]
 fn programs_get_the_same_as_json() {
     let lab = Lab::new();
-    assert_snapshot!(lab.run(&["check", "--json", "policy.yaml"]), @r#"
+    assert_snapshot!(lab.run("check --json policy.yaml"), @r#"
     {
       "files": [
         {
@@ -227,7 +227,7 @@ fn programs_get_the_same_as_json() {
     exit code 0
     "#);
     lab.write("p.yaml", &lab.read("policy.yaml").replace("role: admin", "role: admn"));
-    assert_snapshot!(lab.run(&["check", "--json", "p.yaml"]), @r#"
+    assert_snapshot!(lab.run("check --json p.yaml"), @r#"
     {
       "files": [
         {
@@ -259,7 +259,7 @@ fn programs_get_the_same_as_json() {
 fn of_several_files_each_is_checked_and_one_bad_one_is_enough() {
     let lab = Lab::new();
     lab.write("empty.yaml", "");
-    assert_snapshot!(lab.run(&["check", "policy.yaml", "empty.yaml"]), @r"
+    assert_snapshot!(lab.run("check policy.yaml empty.yaml"), @r"
     policy.yaml: ok: 2 issuers, 3 roles, 3 scopes, 2 agents, 5 routes (version `test-1`)
     empty.yaml: error: empty, expected at least `version: 1`
     empty.yaml: refused: 1 error
@@ -270,11 +270,11 @@ fn of_several_files_each_is_checked_and_one_bad_one_is_enough() {
 #[test]
 fn standard_input_is_a_file_too() {
     let lab = Lab::new();
-    assert_snapshot!(lab.run_with(&["check", "-"], &lab.read("policy.yaml")), @r"
+    assert_snapshot!(lab.run_with("check -", &lab.read("policy.yaml")), @r"
     standard input: ok: 2 issuers, 3 roles, 3 scopes, 2 agents, 5 routes (version `test-1`)
     exit code 0
     ");
-    assert_snapshot!(lab.run(&["check", "-", "-"]), @r"
+    assert_snapshot!(lab.run("check - -"), @r"
     error: standard input can be read once: expected at most one `-`
     exit code 2
     ");
@@ -283,7 +283,7 @@ fn standard_input_is_a_file_too() {
 #[test]
 fn a_secret_in_the_policy_is_not_printed_with_the_line_it_is_on() {
     let lab = Lab::new();
-    lab.run(&["token", "keygen", "--algorithm", "HS256", "--out", "shared.jwk"]);
+    lab.run("token keygen --algorithm HS256 --out shared.jwk");
     let key: serde_json::Value = serde_json::from_str(&lab.read("shared.jwk")).unwrap();
     let secret = key["k"].as_str().unwrap();
     for wrong in [
@@ -293,7 +293,7 @@ fn a_secret_in_the_policy_is_not_printed_with_the_line_it_is_on() {
         lab.read("policy.yaml").replace("{   \"keys\": [", &format!("{{ \"keys\": [{key},")),
     ] {
         lab.write("p.yaml", &wrong);
-        let ran = lab.run(&["check", "p.yaml"]);
+        let ran = lab.run("check p.yaml");
         assert_eq!(ran.code, 1, "{ran:?}");
         assert!(!ran.out.contains(secret), "{ran:?}");
     }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// When everything happens.
-pub(crate) const NOW: &str = "2026-01-01T12:00:00Z";
+/// When everything happens: what `NOW` stands for in arguments.
+const NOW: &str = "2026-01-01T12:00:00Z";
 
 const POLICY: &str = include_str!("../fixtures/policy.yaml");
 
@@ -43,7 +43,7 @@ impl Lab {
             |policy, (name, place)| {
                 let file = format!("{name}.jwk");
                 let kid = format!("{name}-1");
-                let made = lab.run(&["token", "keygen", "--kid", &kid, "--out", &file, "--public"]);
+                let made = lab.run(&format!("token keygen --kid {kid} --out {file} --public"));
                 policy.replace(place, &made.out.replace('\n', " "))
             },
         );
@@ -63,14 +63,16 @@ impl Lab {
         fs::read_to_string(self.dir.join(name)).unwrap()
     }
 
-    /// Runs the command in the directory, with nothing on standard input.
-    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+    /// Runs the command in the directory, its arguments parted by spaces, with nothing on standard
+    /// input.
+    pub(crate) fn run(&self, arguments: &str) -> Ran {
         self.run_with(arguments, "")
     }
 
-    pub(crate) fn run_with(&self, arguments: &[&str], input: &str) -> Ran {
+    pub(crate) fn run_with(&self, arguments: &str, input: &str) -> Ran {
+        let arguments = arguments.split_whitespace();
         let mut child = Command::new(env!("CARGO_BIN_EXE_postern"))
-            .args(arguments)
+            .args(arguments.map(|word| if word == "NOW" { NOW } else { word }))
             .current_dir(&self.dir)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -90,20 +92,20 @@ impl Lab {
     }
 
     /// A token for `ada` by `support-bot`, changed by further arguments, in a file of this name.
-    pub(crate) fn mint(&self, name: &str, more: &[&str]) -> String {
-        let mut arguments = vec!["token", "mint", "--at", NOW, "--claim", "jti=\"t-1\""];
+    pub(crate) fn mint(&self, name: &str, more: &str) -> String {
+        let mut arguments = format!("token mint --claim jti=\"t-1\" {more}");
         for (option, value) in [
+            ("--at", "NOW"),
             ("--key", "login.jwk"),
             ("--issuer", "https://login.crm.example/"),
             ("--audience", "https://api.crm.example"),
             ("--subject", "ada"),
             ("--client", "support-bot"),
         ] {
-            if !more.contains(&option) {
-                arguments.extend([option, value]);
+            if !more.contains(option) {
+                arguments.push_str(&format!(" {option} {value}"));
             }
         }
-        arguments.extend(more);
         let made = self.run(&arguments);
         assert_eq!(made.code, 0, "{made:?}");
         self.write(name, &made.out);
@@ -111,21 +113,12 @@ impl Lab {
     }
 
     /// What the policy says of a request, given as `GET /path`, with a token minted so.
-    pub(crate) fn explain(&self, request: &str, token: &[&str]) -> Ran {
+    pub(crate) fn explain(&self, request: &str, token: &str) -> Ran {
         let token = self.mint("token.jwt", token);
         let (method, path) = request.split_once(' ').unwrap();
-        let ran = self.run(&[
-            "explain",
-            "policy.yaml",
-            "--method",
-            method,
-            "--path",
-            path,
-            "--at",
-            NOW,
-            "--token-file",
-            "token.jwt",
-        ]);
+        let ran = self.run(&format!(
+            "explain policy.yaml --method {method} --path {path} --at NOW --token-file token.jwt"
+        ));
         assert_holds_none_of(&ran, &token);
         ran
     }

@@ -7,7 +7,7 @@ use crate::lab::Lab;
 #[test]
 fn every_command_has_help_with_an_example() {
     let lab = Lab::empty();
-    assert_snapshot!(lab.run(&["--help"]), @r"
+    assert_snapshot!(lab.run("--help"), @r"
     Access control for AI agents at the edge: checks and explains policies
 
     Usage: postern <COMMAND>
@@ -29,16 +29,10 @@ fn every_command_has_help_with_an_example() {
     Wherever a FILE is read, `-` is standard input.
     exit code 0
     ");
-    for command in [
-        &["check"][..],
-        &["explain"],
-        &["render"],
-        &["schema"],
-        &["token", "inspect"],
-        &["token", "keygen"],
-        &["token", "mint"],
-    ] {
-        let ran = lab.run(&[command, &["--help"]].concat());
+    for command in
+        ["check", "explain", "render", "schema", "token inspect", "token keygen", "token mint"]
+    {
+        let ran = lab.run(&format!("{command} --help"));
         assert!(ran.code == 0 && ran.out.contains("Example"), "{ran}");
     }
 }
@@ -46,18 +40,12 @@ fn every_command_has_help_with_an_example() {
 #[test]
 fn usage_and_files_that_are_not_there_are_no_answer() {
     let lab = Lab::empty();
-    for arguments in [
-        &[][..],
-        &["chekc"],
-        &["check"],
-        &["check", "none.yaml"],
-        &["explain", "none.yaml", "--path", "/"],
-    ] {
+    for arguments in ["", "chekc", "check", "check none.yaml", "explain none.yaml --path /"] {
         let ran = lab.run(arguments);
         assert_eq!(ran.code, 2, "{ran}");
         assert!(ran.out.is_empty() && !ran.err.is_empty(), "{ran:?}");
     }
-    assert_snapshot!(lab.run(&["check", "none.yaml"]), @r"
+    assert_snapshot!(lab.run("check none.yaml"), @r"
     error: cannot read `none.yaml`: No such file or directory (os error 2)
     exit code 2
     ");
@@ -66,18 +54,9 @@ fn usage_and_files_that_are_not_there_are_no_answer() {
 #[test]
 fn a_policy_is_rendered_to_two_files_that_a_proxy_starts_with() {
     let lab = Lab::new();
-    let ran = lab.run(&[
-        "render",
-        "policy.yaml",
-        "--for",
-        "envoy",
-        "--out-dir",
-        "out",
-        "--upstream",
-        "api.internal:8443",
-        "--listen",
-        "9000",
-    ]);
+    let ran = lab.run(
+        "render policy.yaml --for envoy --out-dir out --upstream api.internal:8443 --listen 9000",
+    );
     assert_snapshot!(ran, @r"
     wrote out/postern.ecds.yaml
     wrote out/postern.yaml
@@ -95,7 +74,7 @@ fn a_policy_is_rendered_to_two_files_that_a_proxy_starts_with() {
 fn a_policy_with_errors_is_not_rendered() {
     let lab = Lab::empty();
     lab.write("p.yaml", "version: 1\n");
-    let ran = lab.run(&["render", "p.yaml", "--for", "envoy", "--out-dir", "out"]);
+    let ran = lab.run("render p.yaml --for envoy --out-dir out");
     assert_eq!(ran.code, 2);
     assert!(!lab.path("out").exists());
 }

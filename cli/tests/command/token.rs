@@ -2,20 +2,19 @@
 
 use insta::assert_snapshot;
 
-use crate::lab::{Lab, NOW, assert_holds_none_of};
+use crate::lab::{Lab, assert_holds_none_of};
 
 #[test]
 fn tokens_of_every_algorithm_pass_from_keygen_to_explain() {
     let lab = Lab::new();
     for algorithm in ["ES256", "EdDSA", "RS256"] {
         let file = format!("{algorithm}.jwk");
-        let made =
-            lab.run(&["token", "keygen", "--algorithm", algorithm, "--out", &file, "--public"]);
+        let made = lab.run(&format!("token keygen --algorithm {algorithm} --out {file} --public"));
         let policy = include_str!("../fixtures/policy.yaml")
             .replace("LOGIN_KEYS", &made.out.replace('\n', " "))
             .replace("PARTNER_KEYS", &made.out.replace('\n', " "));
         lab.write("policy.yaml", &policy);
-        let more = ["--key", &file, "--scope", "crm.read", "--role", "reader"];
+        let more = format!("--key {file} --scope crm.read --role reader");
         let ran = lab.explain("GET /v1/contacts", &more);
         assert_eq!(ran.code, 0, "{algorithm}: {ran}");
     }
@@ -24,7 +23,7 @@ fn tokens_of_every_algorithm_pass_from_keygen_to_explain() {
 #[test]
 fn a_private_key_is_for_its_owner_only_and_never_replaces_another() {
     let lab = Lab::empty();
-    let made = lab.run(&["token", "keygen", "--kid", "a", "--out", "a.jwk"]);
+    let made = lab.run("token keygen --kid a --out a.jwk");
     assert_snapshot!(made, @r"
     wrote the private key `a` to a.jwk
     exit code 0
@@ -36,7 +35,7 @@ fn a_private_key_is_for_its_owner_only_and_never_replaces_another() {
         assert_eq!(mode & 0o777, 0o600);
     }
     let key = lab.read("a.jwk");
-    assert_snapshot!(lab.run(&["token", "keygen", "--out", "a.jwk"]), @r"
+    assert_snapshot!(lab.run("token keygen --out a.jwk"), @r"
     error: cannot write `a.jwk`: File exists (os error 17)
     exit code 2
     ");
@@ -48,8 +47,7 @@ fn the_public_half_holds_nothing_private() {
     let lab = Lab::empty();
     for algorithm in ["ES256", "EdDSA", "RS256"] {
         let file = format!("{algorithm}.jwk");
-        let made =
-            lab.run(&["token", "keygen", "--algorithm", algorithm, "--out", &file, "--public"]);
+        let made = lab.run(&format!("token keygen --algorithm {algorithm} --out {file} --public"));
         let private: serde_json::Value = serde_json::from_str(&lab.read(&file)).unwrap();
         for member in ["d", "p", "q"] {
             assert!(
@@ -58,7 +56,7 @@ fn the_public_half_holds_nothing_private() {
         }
         assert!(made.out.contains(private["kid"].as_str().unwrap()));
     }
-    let made = lab.run(&["token", "keygen", "--algorithm", "HS256", "--out", "h.jwk", "--public"]);
+    let made = lab.run("token keygen --algorithm HS256 --out h.jwk --public");
     assert_snapshot!(made, @r"
     error: an HS256 key has no public half: expected another algorithm with `--public`
     exit code 2
@@ -69,11 +67,8 @@ fn the_public_half_holds_nothing_private() {
 #[test]
 fn a_token_is_shown_with_its_times_and_with_a_warning() {
     let lab = Lab::new();
-    let token = lab.mint(
-        "token.jwt",
-        &["--scope", "crm.read", "--actor", "support-bot", "--actor", "planner"],
-    );
-    let ran = lab.run_with(&["token", "inspect"], &token);
+    let token = lab.mint("token.jwt", "--scope crm.read --actor support-bot --actor planner");
+    let ran = lab.run_with("token inspect", &token);
     let lines: Vec<_> = ran.out.lines().filter(|line| !line.ends_with("ago)")).collect();
     assert_snapshot!(lines.join("\n"), @r#"
     NOT VERIFIED: ANYBODY MAY HAVE WRITTEN THIS
@@ -101,26 +96,19 @@ fn a_token_is_shown_with_its_times_and_with_a_warning() {
     }
     "#);
     assert_eq!(ran.code, 0);
-    assert_eq!(lab.run(&["token", "inspect", &token]).out, ran.out);
+    assert_eq!(lab.run(&format!("token inspect {token}")).out, ran.out);
     assert_holds_none_of(&ran, &token);
 }
 
 #[test]
 fn with_a_policy_a_token_is_verified_or_told_why_not() {
     let lab = Lab::new();
-    let inspect = |at| {
-        lab.run(&[
-            "token",
-            "inspect",
-            "--policy",
-            "policy.yaml",
-            "--at",
-            at,
-            &lab.read("token.jwt"),
-        ])
+    let inspect = |at: &str| {
+        let token = lab.read("token.jwt");
+        lab.run_with(&format!("token inspect --policy policy.yaml --at {at}"), &token)
     };
-    lab.mint("token.jwt", &["--scope", "crm.read"]);
-    assert_snapshot!(inspect(NOW), @r#"
+    lab.mint("token.jwt", "--scope crm.read");
+    assert_snapshot!(inspect("NOW"), @r#"
     VERIFIED: signed by `https://login.crm.example/`, valid now
 
     header {
@@ -145,8 +133,8 @@ fn with_a_policy_a_token_is_verified_or_told_why_not() {
     let late = inspect("2026-01-02T00:00:00Z");
     assert_snapshot!(late.out.lines().next().unwrap_or_default(), @"REFUSED, SO ANYBODY MAY HAVE WRITTEN THIS: expired_token: `exp` has passed");
     assert_eq!(late.code, 1);
-    lab.mint("token.jwt", &["--key", "partner.jwk"]);
-    let forged = inspect(NOW);
+    lab.mint("token.jwt", "--key partner.jwk");
+    let forged = inspect("NOW");
     assert_snapshot!(forged.out.lines().next().unwrap_or_default(), @"REFUSED, SO ANYBODY MAY HAVE WRITTEN THIS: unknown_key: no key of the issuer fits `kid` and `alg`");
     assert_eq!(forged.code, 1);
 }
@@ -155,7 +143,7 @@ fn with_a_policy_a_token_is_verified_or_told_why_not() {
 fn what_is_no_token_is_told_without_repeating_it() {
     let lab = Lab::empty();
     for text in ["s3cret", "s3cret.s3cret", "s3cret!.a.b", "s3cret.s3cret.s3cret"] {
-        let ran = lab.run_with(&["token", "inspect"], text);
+        let ran = lab.run_with("token inspect", text);
         assert_eq!(ran.code, 2, "{ran:?}");
         assert!(ran.err.contains("not a token") && !ran.err.contains("s3cret"), "{ran:?}");
     }
@@ -167,7 +155,7 @@ fn a_token_that_the_engine_would_not_read_is_shown_and_said_so() {
 
     let key = PrivateKey::generate(Algorithm::EdDsa).unwrap().with_kid("k");
     let token = sign(&key, r#"{"alg":"EdDSA"}"#, "{\"sub\":\"a\",\"sub\":\"b\u{9b}\"}").unwrap();
-    assert_snapshot!(Lab::empty().run(&["token", "inspect", &token]), @r#"
+    assert_snapshot!(Lab::empty().run(&format!("token inspect {token}")), @r#"
     NOT VERIFIED: ANYBODY MAY HAVE WRITTEN THIS
     read leniently: the engine refuses this JSON: a member is named twice at line 1 column 16
 
@@ -186,20 +174,8 @@ fn a_key_that_cannot_be_used_is_refused_without_repeating_it() {
     let lab = Lab::empty();
     for key in ["s3cret", r#"{"kty":"EC","crv":"P-256","d":"s3cret"}"#, "\"s3cret\"", "{"] {
         lab.write("key.jwk", key);
-        let ran = lab.run(&[
-            "token",
-            "mint",
-            "--key",
-            "key.jwk",
-            "--issuer",
-            "i",
-            "--audience",
-            "a",
-            "--subject",
-            "s",
-            "--client",
-            "c",
-        ]);
+        let ran =
+            lab.run("token mint --key key.jwk --issuer i --audience a --subject s --client c");
         assert_eq!(ran.code, 2, "{ran:?}");
         assert!(!ran.err.contains("s3cret"), "{ran:?}");
     }

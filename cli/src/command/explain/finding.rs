@@ -46,8 +46,8 @@ pub(super) struct Route {
     pub(super) access: Option<&'static str>,
     pub(super) permission: Option<String>,
     /// The methods that the path has, where the one asked for is not among them.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) methods: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) methods: Option<Vec<String>>,
 }
 
 /// What the token says of itself, true only if it is `verified`.

@@ -110,8 +110,11 @@ fn route_lines(route: &Route) -> Vec<String> {
         (Some(_), Some(permission)) => vec![format!("{place} needs `{permission}`")],
         (Some("public"), None) => vec![format!("{place} is public")],
         (Some(_), None) => vec![format!("{place}, answered by Postern itself")],
-        (None, _) if route.methods.is_empty() => vec!["no route has this path".to_owned()],
-        (None, _) => vec![format!("the path has routes for {} only", route.methods.join(", "))],
+        (None, _) => match route.methods.as_deref() {
+            None => Vec::new(),
+            Some([]) => vec!["no route has this path".to_owned()],
+            Some(methods) => vec![format!("this path has routes for {} only", methods.join(", "))],
+        },
     }
 }
 
@@ -177,8 +180,8 @@ fn authorize_lines(authorize: &Authorize) -> Vec<String> {
         lines.push(format!("{}: {verdict}", outcome.condition));
     }
     lines.push(match smallest_scope {
-        Some(scope) => format!("smallest scope that would do: {scope}"),
-        None => "no scope would do".to_owned(),
+        Some(scope) => format!("smallest scope that grants it: {scope}"),
+        None => "no scope grants it".to_owned(),
     });
     lines
 }

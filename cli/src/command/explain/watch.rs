@@ -58,7 +58,7 @@ impl<'a> Watch<'a> {
             template: Some(operation.template.clone()),
             access: Some(access),
             permission: permission.map(str::to_owned),
-            methods: Vec::new(),
+            methods: None,
         }
     }
 
@@ -108,8 +108,9 @@ impl<'a> Watch<'a> {
                 return;
             }
             None | Some((Finding::Firewall(_), _)) => {
-                let methods = path.as_ref().map(|path| self.policy.operations.permits(path));
-                let methods = methods.unwrap_or_default().into_iter().map(str::to_owned).collect();
+                let permits = |path| self.policy.operations.permits(path);
+                let methods = path.as_ref().ok().map(permits);
+                let methods = methods.map(|list| list.into_iter().map(str::to_owned).collect());
                 Finding::Route(Route { methods, ..Route::default() })
             }
             Some((Finding::Route(_) | Finding::Token(_), _)) => Finding::Token(self.token(false)),
