@@ -69,10 +69,11 @@ pub fn run() -> ExitCode {
     match answer {
         Ok(Answer::Yes) => ExitCode::SUCCESS,
         Ok(Answer::No) => ExitCode::from(1),
-        // Whoever closed the pipe has read enough.
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            output::complain(&format!("{error:#}"));
+            // Whoever closed the pipe has read enough, and need not be told.
+            if !is_broken_pipe(&error) {
+                output::complain(&format!("{error:#}"));
+            }
             ExitCode::from(2)
         }
     }

@@ -675,3 +675,11 @@ fn a_policy_with_errors_explains_nothing() {
     exit code 2
     ");
 }
+
+#[test]
+fn too_many_headers_stop_at_the_first_step() {
+    let headers = "--header a:b ".repeat(257);
+    let ran = Lab::new().run(&format!("explain policy.yaml --path /healthz --at NOW {headers}"));
+    assert_snapshot!(ran.out.lines().nth(2).unwrap_or_default(), @"no firewall   the request has too many headers");
+    assert_eq!(ran.code, 1);
+}

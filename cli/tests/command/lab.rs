@@ -74,6 +74,7 @@ impl Lab {
         let mut child = Command::new(env!("CARGO_BIN_EXE_postern"))
             .args(arguments.map(|word| if word == "NOW" { NOW } else { word }))
             .current_dir(&self.dir)
+            .env_remove("CLICOLOR_FORCE")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

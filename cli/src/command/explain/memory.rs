@@ -40,3 +40,20 @@ impl Host for Memory {
         Ok(Swap::Done)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_replaced_only_by_whoever_saw_it() {
+        let host = Memory::new(Timestamp::from_secs(1));
+        assert_eq!(host.swap(b"k", b"a", Expected::Version(1)), Ok(Swap::Conflict));
+        assert_eq!(host.swap(b"k", b"a", Expected::Absent), Ok(Swap::Done));
+        assert_eq!(host.swap(b"k", b"b", Expected::Absent), Ok(Swap::Conflict));
+        let version = host.load(b"k").unwrap().unwrap().version;
+        assert_eq!(host.swap(b"k", b"b", Expected::Version(version)), Ok(Swap::Done));
+        assert_eq!(host.swap(b"k", b"c", Expected::Version(version)), Ok(Swap::Conflict));
+        assert_eq!(host.load(b"k").unwrap().unwrap().value, b"b");
+    }
+}

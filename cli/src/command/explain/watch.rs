@@ -96,29 +96,27 @@ impl<'a> Watch<'a> {
     fn refused(&mut self, refusal: &Refusal) {
         self.refusal = Some(*refusal);
         let path = NormalPath::parse(self.request.path);
-        let finding = match self.steps.last_mut().map(|step| (&step.finding, &mut step.passed)) {
-            // With a good path, only the headers can make a request malformed.
-            Some((Finding::Firewall(_), passed))
-                if path.is_ok() && refusal.denial == Denial::InvalidRequest =>
-            {
-                *passed = false;
-                if let Some(step) = self.steps.last_mut() {
-                    step.reason = Some(refusal.reason);
-                }
-                return;
-            }
-            None | Some((Finding::Firewall(_), _)) => {
+        // With a good path, only the headers can make a request malformed before its route.
+        if let [only] = self.steps.as_mut_slice()
+            && path.is_ok()
+            && refusal.denial == Denial::InvalidRequest
+        {
+            (only.passed, only.reason) = (false, Some(refusal.reason));
+            return;
+        }
+        let finding = match self.steps.last().map(|step| &step.finding) {
+            None | Some(Finding::Firewall(_)) => {
                 let permits = |path| self.policy.operations.permits(path);
                 let methods = path.as_ref().ok().map(permits);
                 let methods = methods.map(|list| list.into_iter().map(str::to_owned).collect());
                 Finding::Route(Route { methods, ..Route::default() })
             }
-            Some((Finding::Route(_) | Finding::Token(_), _)) => Finding::Token(self.token(false)),
-            Some((Finding::Principal(_), _)) => match self.authorize.take() {
+            Some(Finding::Route(_) | Finding::Token(_)) => Finding::Token(self.token(false)),
+            Some(Finding::Principal(_)) => match self.authorize.take() {
                 Some(authorize) => Finding::Authorize(authorize),
                 None => return,
             },
-            Some((Finding::Authorize(_) | Finding::Limits(_), _)) => {
+            Some(Finding::Authorize(_) | Finding::Limits(_)) => {
                 let usage = match refusal.limit {
                     Some(Refused::Exceeded { usage, .. }) => Some(usage),
                     Some(Refused::Unavailable) | None => None,
