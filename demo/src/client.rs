@@ -104,13 +104,12 @@ impl Response {
                 )
             })
             .collect();
-        if headers.iter().any(|(name, _)| name == "transfer-encoding") {
-            bail!("the answer is chunked, which nothing in the demo sends");
-        }
+        let body = answer.get(length..).unwrap_or_default();
+        let is_chunked = headers.iter().any(|(name, _)| name == "transfer-encoding");
         Ok(Self {
             status: head.code.context("the answer has no status")?,
             headers,
-            body: answer.get(length..).unwrap_or_default().to_vec(),
+            body: if is_chunked { dechunk(body)? } else { body.to_vec() },
         })
     }
 
@@ -144,6 +143,23 @@ impl Response {
     }
 }
 
+/// A body out of its chunks (RFC 9112 §7.1), trailers left out.
+fn dechunk(mut rest: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let size = httparse::parse_chunk_size(rest).ok().context("a chunk has no size")?;
+        let httparse::Status::Complete((start, length)) = size else {
+            bail!("the answer broke off within its body");
+        };
+        if length == 0 {
+            return Ok(body);
+        }
+        let end = start.saturating_add(usize::try_from(length)?);
+        body.extend(rest.get(start..end).context("the answer broke off within a chunk")?);
+        rest = rest.get(end.saturating_add(b"\r\n".len())..).unwrap_or_default();
+    }
+}
+
 /// A request as the backend saw it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Echo {
@@ -173,6 +189,16 @@ mod tests {
         let response = Response::parse(denial).unwrap();
         assert_eq!((response.status, response.code()), (403, Some("no_route".to_owned())));
         assert_eq!(response.echo(), None);
+    }
+
+    #[test]
+    fn chunks_are_put_together() {
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let whole = format!("{head}3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
+        assert_eq!(Response::parse(whole.as_bytes()).unwrap().body, b"abcde");
+        for broken in ["", "3\r\nab", "3\r\nabc\r\n", "x"] {
+            assert!(Response::parse(format!("{head}{broken}").as_bytes()).is_err(), "{broken}");
+        }
     }
 
     #[test]

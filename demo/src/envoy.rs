@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -49,11 +48,12 @@ pub struct Envoy {
 }
 
 impl Envoy {
-    /// Starts it with `policy` and waits until it has taken the policy, or refused it.
+    /// Starts it with `policy` and waits until it takes requests.
     ///
     /// # Errors
     ///
-    /// It cannot be started, ends at once or is not ready in time; the error shows its log.
+    /// It cannot be started, ends at once, is not ready in time or refuses the policy; the error
+    /// shows its log.
     pub fn start(setup: Setup, policy: &Value) -> anyhow::Result<Self> {
         let any_port = SocketAddr::new(std::net::Ipv4Addr::LOCALHOST.into(), 0);
         let configuration = render::envoy(policy, &setup.options(any_port));
@@ -68,7 +68,7 @@ impl Envoy {
         };
         match envoy.settle() {
             Ok(()) => Ok(envoy),
-            Err(error) => Err(error.context(envoy.log_tail())),
+            Err(error) => bail!("{error:#}\n{}", envoy.log_tail()),
         }
     }
 
@@ -85,6 +85,9 @@ impl Envoy {
             Ok(if is_ready { self.listener()? } else { None })
         })?;
         self.listen = listen;
+        if self.updates()?.refused > 0 {
+            bail!("Envoy refused the policy");
+        }
         self.ready_after = to_admin.saturating_add(to_ready);
         Ok(())
     }
@@ -227,8 +230,6 @@ impl Setup {
             .args(["--concurrency", &self.workers.to_string()])
             .args(["--log-level", "warning", "--file-flush-interval-msec", "50"])
             .args(["--disable-hot-restart"])
-            // Ctrl-C is ours to handle.
-            .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -249,15 +250,17 @@ impl Setup {
     }
 }
 
-/// Whether Envoy would start with the configuration at `bootstrap`, and if not, why.
+/// Whether Envoy would start in `directory` with the configuration at `bootstrap`, a path from
+/// there.
 ///
 /// # Errors
 ///
 /// What Envoy says is wrong with it.
-pub fn validate(program: &Path, bootstrap: &Path) -> anyhow::Result<()> {
+pub fn validate(program: &Path, directory: &Path, bootstrap: &str) -> anyhow::Result<()> {
     let output = Command::new(program)
         .args(["--mode", "validate", "--log-level", "error", "--config-path"])
         .arg(bootstrap)
+        .current_dir(directory)
         .output()
         .with_context(|| format!("cannot start `{}`", program.display()))?;
     if !output.status.success() {

@@ -54,7 +54,8 @@ fn path_from_env(name: &str) -> anyhow::Result<PathBuf> {
     fs::canonicalize(&path).with_context(|| format!("{name} is `{}`", path.display()))
 }
 
-fn repository() -> &'static Path {
+/// The directory that all paths of the project are relative to.
+pub fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }
 

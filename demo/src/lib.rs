@@ -13,4 +13,4 @@ mod lab;
 pub mod scenario;
 pub mod table;
 
-pub use lab::{Lab, Published, Settings};
+pub use lab::{Lab, Published, Settings, repository};

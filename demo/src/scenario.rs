@@ -10,8 +10,8 @@ use std::fmt;
 
 use postern_cli::mint::{AccessToken, PrivateKey};
 
-use crate::Lab;
 use crate::client::{Request, Response};
+use crate::{Lab, interrupt};
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
@@ -58,11 +58,12 @@ impl fmt::Display for Outcome {
 ///
 /// # Errors
 ///
-/// The lab fails. That something came out otherwise is no error: see [`Row::holds`].
+/// The lab fails or somebody interrupts. That something came out otherwise is no error: see [`Row::holds`].
 pub fn run(lab: &Lab) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
-    for steps in [access::steps(lab)?, forgery::steps(lab)?, credentials::steps(lab)?] {
-        rows.extend(steps.iter().map(|step| step.take(lab)));
+    for step in [access::steps(lab)?, forgery::steps(lab)?, credentials::steps(lab)?].concat() {
+        interrupt::check()?;
+        rows.push(step.take(lab));
     }
     rows.extend(limits::rows(lab)?);
     rows.extend(reload::rows(lab)?);
@@ -73,6 +74,7 @@ pub fn run(lab: &Lab) -> anyhow::Result<Vec<Row>> {
 type Check = fn(&Response) -> Result<(), String>;
 
 /// Requests that should all end the same way.
+#[derive(Clone)]
 struct Step {
     who: &'static str,
     does: &'static str,

@@ -34,7 +34,7 @@ pub fn render(rows: &[Row], colors: bool) -> String {
         let line = format!("{who:first$}  {does:second$}  {got}  {}", paint(DIM, row.why));
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{}  {line}", paint(color, mark));
-        if !row.holds() {
+        if row.got.as_ref() != Some(&row.expected) {
             let _ = writeln!(text, "    expected {}", row.expected);
         }
         if let Some(objection) = &row.objection {
