@@ -30,6 +30,7 @@ use serde_json::Value;
 pub use agent::{Agent, AgentId, Agents, Unregistered};
 pub use caller::{CallerRule, Kind, Matches};
 pub use condition::Condition;
+pub use duration::{InvalidDuration, Seconds};
 pub use issuers::{ClaimNames, MAX_ISSUERS, Trusted};
 pub use limits::{Limits, Per};
 pub use operation::{Access, Operation};

@@ -1,1 +1,16 @@
-//! (to be written)
+//! A real Envoy with the filter in front of a real backend, and people and agents who call it.
+//!
+//! [`Lab`] is the machinery, [`scenario`] what happens in it. The `demo` command prints it, and a
+//! test holds it.
+
+pub mod backend;
+pub mod cast;
+pub mod client;
+mod clock;
+pub mod envoy;
+pub mod interrupt;
+mod lab;
+pub mod scenario;
+pub mod table;
+
+pub use lab::{Lab, Published, Settings, repository};

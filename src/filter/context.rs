@@ -32,7 +32,8 @@ struct Contexts {
 }
 
 struct Stream {
-    root: u32,
+    /// That of the root when the request came; what replaces it later is for later requests.
+    engine: Option<Rc<Engine>>,
     /// Empty, too, when the reply was our own.
     response: ResponseHeaders,
 }
@@ -42,8 +43,8 @@ pub(super) fn create(context: u32, parent: u32) {
     with(|contexts| {
         if parent != 0 {
             if contexts.streams.len() < MAX_STREAMS {
-                let stream = Stream { root: parent, response: Vec::new() };
-                contexts.streams.insert(context, stream);
+                let engine = contexts.roots.get(&parent).cloned().flatten();
+                contexts.streams.insert(context, Stream { engine, response: Vec::new() });
             }
         } else if contexts.roots.len() < MAX_ROOTS {
             contexts.roots.entry(context).or_default();
@@ -63,7 +64,7 @@ pub(super) fn configure(root: u32, engine: Engine) -> bool {
 
 /// The engine that decides about a stream.
 pub(super) fn engine(stream: u32) -> Option<Rc<Engine>> {
-    with(|contexts| contexts.roots.get(&contexts.streams.get(&stream)?.root)?.clone())
+    with(|contexts| contexts.streams.get(&stream)?.engine.clone())
 }
 
 /// Keeps headers for the response to a request that is on its way.

@@ -89,16 +89,17 @@ fn decide(stream: u32) -> Result<Option<Reply>, Refusal> {
         strips_headers: capability.strips_headers,
     };
     let decision = engine.decide(&request, &host, &mut ());
-    write_down(&decision.record, capability);
-    match decision.answer {
-        Answer::Reply(reply) => Ok(Some(reply)),
+    let reply = match decision.answer {
+        Answer::Reply(reply) => Some(reply),
         Answer::Forward(forward) => {
             edit::apply(&headers, &forward, capability)
                 .map_err(|_| not_ready("the proxy did not take the headers"))?;
             context::keep_response(stream, forward.response);
-            Ok(None)
+            None
         }
-    }
+    };
+    write_down(&decision.record, capability);
+    Ok(reply)
 }
 
 /// The one value of a pseudo-header or, where the proxy shows none, of the property of the same
@@ -125,9 +126,12 @@ fn write_down(record: &Record, capability: Capability) {
 }
 
 impl Refusal {
+    /// Writes the refusal down, as the engine would have, and makes it a reply.
     fn reply(&self) -> Reply {
-        let (status, code) = (self.denial.status(), self.denial.code());
-        abi::log(Level::Warn, &format!("denied a request: {code}: {}", self.why));
+        let (status, code, why) = (self.denial.status(), self.denial.code(), self.why);
+        let line = format!(r#"{{"decision":"deny","code":"{code}","reason":"{why}"}}"#);
+        let _ = abi::set_property(RECORD, line.as_bytes());
+        abi::log(Level::Warn, &line);
         Reply {
             status,
             headers: vec![("content-type", "application/problem+json".into())],

@@ -1,0 +1,43 @@
+# One word a task; `make` alone lists them.
+
+.DEFAULT_GOAL := help
+.PHONY: help filter demo up test lint check bench clean
+
+TARGET := wasm32-wasip1
+export POSTERN_WASM := $(CURDIR)/dist/postern.wasm
+
+# Runs what follows with ENVOY set, or not at all.
+WITH_ENVOY := envoy=$$(tools/envoy) && ENVOY=$$envoy
+
+help: ## list the tasks
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+filter: ## build the filter: dist/postern.wasm
+	@test -d "$$(rustc --print target-libdir --target $(TARGET))" || rustup target add $(TARGET)
+	cargo rustc --lib --crate-type cdylib -p postern --target $(TARGET) --profile filter
+	@mkdir -p dist
+	cp target/$(TARGET)/filter/postern.wasm dist/postern.wasm
+
+demo: filter ## show in a real Envoy who may do what, and why
+	@$(WITH_ENVOY) cargo run --quiet -p postern-demo
+
+up: filter ## start the demo and leave it running until Ctrl-C
+	@$(WITH_ENVOY) cargo run --quiet -p postern-demo -- up
+
+test: lint filter ## all checks and all tests
+	$(WITH_ENVOY) cargo test --workspace
+
+lint: ## formatting and lints
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy -p postern --lib --target $(TARGET) -- -D warnings
+
+check: ## the example policies
+	cargo run --quiet -p postern-cli --bin postern -- check policies/*.yaml
+
+bench: filter ## how long things take
+	$(WITH_ENVOY) cargo bench -p postern-benches
+
+clean: ## remove what was built
+	cargo clean
+	rm -rf dist .run

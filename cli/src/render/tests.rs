@@ -1,0 +1,95 @@
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{Options, Upstream, envoy, yaml};
+
+fn read(text: &str) -> Value {
+    serde_saphyr::from_str(text).expect("YAML")
+}
+
+fn repository(file: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file)
+}
+
+#[test]
+fn whatever_is_in_a_policy_comes_out_the_same() {
+    let policy = json!({
+        "version": 1,
+        "empty": [{}, [], "", null],
+        "words": ["no", "True", "~", "1", "60/min", "a: b", "a #b", "{id}", "- x", "é\n\"", "on"],
+        "12": { "nested": [[1, 2.5, -3], { "deep": { "deeper": [true, false] } }] },
+        "long": vec!["contacts:read"; 20],
+        "routes": [{ "path": "/v1/contacts/{id}", "methods": ["GET", "PUT"], "x": "y".repeat(90) }],
+    });
+    let rendered = envoy(&policy, &Options::default());
+    let filter = read(&rendered.filter);
+    assert_eq!(filter["resources"][0]["typed_config"]["config"]["configuration"]["value"], policy);
+}
+
+#[test]
+fn a_path_with_odd_characters_stays_one_path() {
+    let odd = "a: \"b\" ${wasm} # c.yaml";
+    let options = Options {
+        wasm: odd.to_owned(),
+        filter_file: odd.to_owned(),
+        access_log: odd.to_owned(),
+        ..Options::default()
+    };
+    let rendered = envoy(&json!({}), &options);
+    let filter = read(&rendered.filter);
+    let config = &filter["resources"][0]["typed_config"]["config"];
+    assert_eq!(config["vm_config"]["code"]["local"]["filename"], odd);
+    read(&rendered.bootstrap);
+}
+
+#[test]
+fn no_placeholder_is_left() {
+    let rendered = envoy(&json!({}), &Options::default());
+    assert!(!rendered.bootstrap.contains("${") && !rendered.filter.contains("${"));
+    assert!(!rendered.bootstrap.contains(": ,") && !rendered.bootstrap.contains(": }"));
+}
+
+#[test]
+fn a_name_is_resolved_and_an_address_is_not() {
+    for (upstream, kind) in [("crm.internal:80", "STRICT_DNS"), ("[::1]:80", "STATIC")] {
+        let options = Options { upstream: upstream.parse().unwrap(), ..Options::default() };
+        let bootstrap = read(&envoy(&json!({}), &options).bootstrap);
+        assert_eq!(bootstrap["static_resources"]["clusters"][0]["type"], kind, "{upstream}");
+    }
+}
+
+#[test]
+fn an_upstream_is_a_host_and_a_port() {
+    assert_eq!("crm:80".parse(), Ok(Upstream { host: "crm".to_owned(), port: 80 }));
+    for text in ["crm", "crm:", ":80", "crm:0", "crm:65536", "a b:80", "::1:80"] {
+        let error = text.parse::<Upstream>().unwrap_err().to_string();
+        assert_eq!(error, format!("invalid upstream `{text}`: expected `host:port`"));
+    }
+}
+
+#[test]
+fn only_plain_words_go_unquoted() {
+    for plain in ["contacts:read", "/v1/contacts", "x-postern-", "https://login.example/"] {
+        assert_eq!(yaml::scalar(plain), plain);
+    }
+    for quoted in ["no", "Null", "1", "1h", "", "a:", "{id}", "a b", "-a", "a#", "*", "\u{7f}"] {
+        assert!(yaml::scalar(quoted).starts_with('"'), "{quoted}");
+    }
+}
+
+/// `BLESS=1 cargo test -p postern-cli` writes the files anew.
+#[test]
+fn the_envoy_files_are_what_the_crm_policy_renders_to() {
+    let policy = std::fs::read_to_string(repository("policies/crm.yaml")).expect("the policy");
+    let rendered = envoy(&read(&policy), &Options::default());
+    for (file, text) in
+        [("envoy/postern.yaml", rendered.bootstrap), ("envoy/postern.ecds.yaml", rendered.filter)]
+    {
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(repository(file), &text).expect("to write");
+        }
+        let found = std::fs::read_to_string(repository(file)).unwrap_or_default();
+        assert!(found == text, "{file} differs: write it with BLESS=1");
+    }
+}

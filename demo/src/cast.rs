@@ -1,0 +1,104 @@
+//! Who is in it: two issuers with keys made for this run, people with roles, and agents.
+
+use anyhow::{Context as _, bail};
+use postern_cli::mint::{self, AccessToken, Algorithm, PrivateKey};
+use serde_json::Value;
+
+use crate::clock;
+
+/// The API that tokens are for.
+pub const AUDIENCE: &str = "https://api.crm.example";
+/// The product's own login.
+pub const LOGIN: &str = "https://login.crm.example/";
+/// A partner's login.
+pub const PARTNER: &str = "https://login.partner.example/";
+
+/// Who may edit.
+pub const ADA: Person = Person { subject: "ada", role: "editor" };
+/// Who may do all.
+pub const OLGA: Person = Person { subject: "olga", role: "admin" };
+/// Who may read.
+pub const REX: Person = Person { subject: "rex", role: "reader" };
+
+/// An agent that the policy lets edit, but not deals.
+pub const SUPPORT_BOT: &str = "support-bot";
+/// An agent that the policy lets read.
+pub const RESEARCH_BOT: &str = "research-bot";
+/// An agent that the policy does not know.
+pub const SCRAPER: &str = "scraper-9000";
+
+/// Somebody with an account at the product.
+#[derive(Clone, Copy, Debug)]
+pub struct Person {
+    /// The `sub` of their tokens.
+    pub subject: &'static str,
+    /// Their role in the product.
+    pub role: &'static str,
+}
+
+/// The issuers' keys.
+#[derive(Debug)]
+pub struct Cast {
+    /// The login's key, called `key-1`.
+    pub login: PrivateKey,
+    /// The login's older key, called `key-0`.
+    pub login_rsa: PrivateKey,
+    /// The partner's key, called `key-1` too.
+    pub partner: PrivateKey,
+    /// The partner's other key, called `key-2`.
+    pub partner_eddsa: PrivateKey,
+}
+
+impl Cast {
+    /// Issuers with new keys.
+    ///
+    /// # Errors
+    ///
+    /// The operating system gives no randomness.
+    pub fn new() -> Result<Self, mint::Error> {
+        Ok(Self {
+            login: PrivateKey::generate(Algorithm::Es256)?.with_kid("key-1"),
+            login_rsa: PrivateKey::generate(Algorithm::Rs256)?.with_kid("key-0"),
+            partner: PrivateKey::generate(Algorithm::Es256)?.with_kid("key-1"),
+            partner_eddsa: PrivateKey::generate(Algorithm::EdDsa)?.with_kid("key-2"),
+        })
+    }
+
+    /// Puts the issuers' public keys into `policy`.
+    ///
+    /// # Errors
+    ///
+    /// The policy has an issuer that is not in the cast, or none.
+    pub fn equip(&self, policy: &mut Value) -> anyhow::Result<()> {
+        let issuers = policy.get_mut("issuers").and_then(Value::as_array_mut);
+        for issuer in issuers.context("the policy has no issuers")? {
+            let keys = match issuer.get("issuer").and_then(Value::as_str) {
+                Some(LOGIN) => mint::key_set([&self.login, &self.login_rsa]),
+                Some(PARTNER) => mint::key_set([&self.partner, &self.partner_eddsa]),
+                other => bail!("nobody plays the issuer {other:?}"),
+            };
+            let issuer = issuer.as_object_mut().context("an issuer is no mapping")?;
+            issuer.insert("jwks".to_owned(), keys);
+        }
+        Ok(())
+    }
+}
+
+/// A token with which `person` calls.
+pub fn human(person: Person, scope: &str) -> AccessToken {
+    new().subject(person.subject).client("crm-web").roles(&[person.role]).scope(scope)
+}
+
+/// A token with which `agent` calls for `person`.
+pub fn acting(agent: &str, person: Person, scope: &str) -> AccessToken {
+    new().subject(person.subject).client(agent).actor(agent).roles(&[person.role]).scope(scope)
+}
+
+/// A token with which `agent` calls for itself.
+pub fn alone(agent: &str, scope: &str) -> AccessToken {
+    new().subject(agent).client(agent).scope(scope)
+}
+
+fn new() -> AccessToken {
+    AccessToken::new(LOGIN, AUDIENCE, clock::now()).claim("org_id", "acme")
+}

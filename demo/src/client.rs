@@ -1,0 +1,209 @@
+//! A caller that writes its request byte by byte: header names in any spelling, copies, raw bytes.
+//! No well-behaved HTTP library would send what an attacker sends.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use serde_json::Value;
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The most headers an answer may have.
+const MAX_HEADERS: usize = 64;
+/// The longest answer, in bytes.
+const MAX_RESPONSE: u64 = 1024 * 1024;
+
+/// A request to be sent, once or often.
+#[derive(Clone, Debug)]
+pub struct Request {
+    method: String,
+    target: String,
+    headers: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Request {
+    /// `method` on `target`, written as they are.
+    pub fn new(method: &str, target: &str) -> Self {
+        Self { method: method.to_owned(), target: target.to_owned(), headers: Vec::new() }
+    }
+
+    /// GET on `target`.
+    pub fn get(target: &str) -> Self {
+        Self::new("GET", target)
+    }
+
+    /// One more header, even if there is one of this name.
+    #[must_use]
+    pub fn header(mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
+        self.headers.push((name.as_ref().to_vec(), value.as_ref().to_vec()));
+        self
+    }
+
+    /// One more `Authorization: Bearer`.
+    #[must_use]
+    pub fn bearer(self, token: &str) -> Self {
+        self.header("Authorization", format!("Bearer {token}"))
+    }
+
+    /// Sends it on a connection of its own and reads the answer.
+    ///
+    /// # Errors
+    ///
+    /// No connection, no answer in time, or one that is no HTTP/1.1.
+    pub fn send(&self, to: SocketAddr) -> anyhow::Result<Response> {
+        let mut stream = TcpStream::connect_timeout(&to, PATIENCE)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.write_all(&self.bytes(to))?;
+        let mut answer = Vec::new();
+        stream.take(MAX_RESPONSE).read_to_end(&mut answer).context("the answer broke off")?;
+        Response::parse(&answer)
+    }
+
+    fn bytes(&self, to: SocketAddr) -> Vec<u8> {
+        let length = if self.method == "GET" { "" } else { "Content-Length: 0\r\n" };
+        let (method, target) = (&self.method, &self.target);
+        let mut text =
+            format!("{method} {target} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n{length}")
+                .into_bytes();
+        for (name, value) in &self.headers {
+            text.extend([name, b": ".as_slice(), value, b"\r\n"].concat());
+        }
+        text.extend(b"\r\n");
+        text
+    }
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    /// Every header in its order, the names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    fn parse(answer: &[u8]) -> anyhow::Result<Self> {
+        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+        let mut head = httparse::Response::new(&mut headers);
+        let httparse::Status::Complete(length) = head.parse(answer)? else {
+            bail!("the answer broke off within its headers");
+        };
+        let headers: Vec<_> = head
+            .headers
+            .iter()
+            .map(|header| {
+                (
+                    header.name.to_ascii_lowercase(),
+                    String::from_utf8_lossy(header.value).into_owned(),
+                )
+            })
+            .collect();
+        let body = answer.get(length..).unwrap_or_default();
+        let is_chunked = headers.iter().any(|(name, _)| name == "transfer-encoding");
+        Ok(Self {
+            status: head.code.context("the answer has no status")?,
+            headers,
+            body: if is_chunked { dechunk(body)? } else { body.to_vec() },
+        })
+    }
+
+    /// The first header of this name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(known, _)| known == name)?;
+        Some(&found.1)
+    }
+
+    /// The `code` of a denial (RFC 9457 members).
+    pub fn code(&self) -> Option<String> {
+        if self.header("content-type") != Some("application/problem+json") {
+            return None;
+        }
+        let problem: Value = serde_json::from_slice(&self.body).ok()?;
+        problem.get("code")?.as_str().map(str::to_owned)
+    }
+
+    /// What the backend said it was told; nothing if the answer is not the backend's.
+    pub fn echo(&self) -> Option<Echo> {
+        let body: Value = serde_json::from_slice(&self.body).ok()?;
+        let headers = body.get("headers")?.as_array()?.iter().filter_map(|header| {
+            let text = |index| header.get(index).and_then(Value::as_str).map(str::to_owned);
+            text(0).zip(text(1))
+        });
+        Some(Echo {
+            method: body.get("method")?.as_str()?.to_owned(),
+            path: body.get("path")?.as_str()?.to_owned(),
+            headers: headers.collect(),
+        })
+    }
+}
+
+/// A body out of its chunks (RFC 9112 §7.1), trailers left out.
+fn dechunk(mut rest: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let size = httparse::parse_chunk_size(rest).ok().context("a chunk has no size")?;
+        let httparse::Status::Complete((start, length)) = size else {
+            bail!("the answer broke off within its body");
+        };
+        if length == 0 {
+            return Ok(body);
+        }
+        let end = start.saturating_add(usize::try_from(length)?);
+        body.extend(rest.get(start..end).context("the answer broke off within a chunk")?);
+        rest = rest.get(end.saturating_add(b"\r\n".len())..).unwrap_or_default();
+    }
+}
+
+/// A request as the backend saw it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Echo {
+    /// The method.
+    pub method: String,
+    /// The path with its query.
+    pub path: String,
+    /// Every header in its order, the names in lower case.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Echo {
+    /// All values under this name.
+    pub fn all(&self, name: &str) -> Vec<&str> {
+        let found = self.headers.iter().filter(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Response;
+
+    #[test]
+    fn a_denial_is_known_by_its_media_type_and_its_code() {
+        let denial = b"HTTP/1.1 403 Forbidden\r\nContent-Type: application/problem+json\r\n\r\n{\"code\":\"no_route\"}";
+        let response = Response::parse(denial).unwrap();
+        assert_eq!((response.status, response.code()), (403, Some("no_route".to_owned())));
+        assert_eq!(response.echo(), None);
+    }
+
+    #[test]
+    fn chunks_are_put_together() {
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let whole = format!("{head}3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
+        assert_eq!(Response::parse(whole.as_bytes()).unwrap().body, b"abcde");
+        for broken in ["", "3\r\nab", "3\r\nabc\r\n", "x"] {
+            assert!(Response::parse(format!("{head}{broken}").as_bytes()).is_err(), "{broken}");
+        }
+    }
+
+    #[test]
+    fn half_an_answer_is_an_error() {
+        assert!(Response::parse(b"HTTP/1.1 200 OK\r\nContent-").is_err());
+        assert!(Response::parse(b"").is_err());
+    }
+}

@@ -1,0 +1,26 @@
+//! What only a real Envoy can tell: needs `ENVOY` and `POSTERN_WASM`, as `make test` sets them.
+
+use postern_demo::{Lab, Settings, envoy, repository, scenario, table};
+
+#[test]
+fn envoy_takes_the_configuration_to_start_from() -> anyhow::Result<()> {
+    accepts("envoy/postern.yaml")
+}
+
+#[test]
+#[ignore = "the filter is not there yet, and Envoy loads it to validate this one"]
+fn envoy_takes_the_minimal_configuration_and_the_filter_its_policy() -> anyhow::Result<()> {
+    accepts("envoy/minimal.yaml")
+}
+
+fn accepts(file: &str) -> anyhow::Result<()> {
+    envoy::validate(&Settings::from_env()?.envoy, repository(), file)
+}
+
+#[test]
+#[ignore = "the filter decides nothing yet"]
+fn everything_in_the_scenario_comes_out_as_it_should() {
+    let lab = Lab::start(Settings::from_env().unwrap()).unwrap();
+    let rows = scenario::run(&lab).unwrap();
+    assert!(rows.iter().all(scenario::Row::holds), "\n{}", table::render(&rows, false));
+}

@@ -1,0 +1,21 @@
+//! A proxy-wasm host for tests, with the manners of the proxy it is told to be.
+//!
+//! A [`Proxy`] is several workers, each a VM of its own, over one [`Store`] and one clock. A
+//! [`Request`] goes in; an [`Exchange`] comes out: what reached the upstream or what answered in
+//! its place, and what it cost.
+
+mod calls;
+mod filter;
+mod headers;
+mod profile;
+mod proxy;
+mod store;
+mod wasi;
+mod worker;
+
+pub use filter::Filter;
+pub use headers::{Field, HeaderMap};
+pub use profile::Profile;
+pub use proxy::{Exchange, Outcome, Proxy, Request};
+pub use store::Store;
+pub use worker::{Fault, Worker};

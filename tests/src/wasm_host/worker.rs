@@ -1,0 +1,215 @@
+//! One worker: one VM.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use wasmtime::{Instance, Linker, Memory, Result, Store as Machine, WasmParams, format_err};
+
+use super::headers::{Field, HeaderMap};
+use super::{Filter, Profile, Store, calls, wasi};
+
+/// How a function of the host fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// With this status.
+    Status(u32),
+    /// It says that all is well, and did nothing.
+    Silent,
+    /// It says that all is well, and that its answer is in memory nobody asked for.
+    Elsewhere,
+    /// It ends the VM.
+    Trap,
+}
+
+/// What all workers share.
+pub(super) struct World {
+    /// Nanoseconds since the Unix epoch.
+    pub(super) now: u64,
+    pub(super) log: Vec<(u32, String)>,
+    pub(super) store: Store,
+}
+
+/// What the host's functions work on.
+pub(super) struct Vm {
+    pub(super) profile: Profile,
+    pub(super) world: Rc<RefCell<World>>,
+    /// Tells VMs apart.
+    pub(super) instance: u64,
+    pub(super) configuration: Vec<u8>,
+    pub(super) stream: Option<Stream>,
+    pub(super) calls: BTreeMap<&'static str, u32>,
+    pub(super) faults: BTreeMap<&'static str, Fault>,
+    /// Whether each function of the host calls the filter back before it answers.
+    pub(super) interrupts: bool,
+    /// The root context.
+    pub(super) root: u32,
+    /// The context of the request the worker is busy with.
+    pub(super) context: u32,
+    memory: Option<Memory>,
+}
+
+impl Vm {
+    pub(super) fn memory(&self) -> Result<Memory> {
+        self.memory.ok_or_else(|| format_err!("the filter has no memory"))
+    }
+}
+
+/// The request a worker is busy with.
+pub(super) struct Stream {
+    pub(super) request: HeaderMap,
+    /// `None` until the upstream has answered.
+    pub(super) response: Option<HeaderMap>,
+    pub(super) properties: BTreeMap<Vec<u8>, Vec<u8>>,
+    pub(super) set_properties: BTreeMap<String, Vec<u8>>,
+    pub(super) reply: Option<LocalReply>,
+}
+
+pub(super) struct LocalReply {
+    pub(super) status: u16,
+    pub(super) headers: Vec<Field>,
+    pub(super) body: Vec<u8>,
+}
+
+/// One worker: one VM with the filter in it.
+pub struct Worker {
+    machine: Machine<Vm>,
+    instance: Instance,
+    next_context: u32,
+}
+
+impl Worker {
+    pub(super) fn new(
+        filter: &Filter,
+        profile: Profile,
+        world: &Rc<RefCell<World>>,
+        instance: u64,
+    ) -> Result<Self> {
+        let vm = Vm {
+            profile,
+            world: Rc::clone(world),
+            instance,
+            configuration: Vec::new(),
+            stream: None,
+            calls: BTreeMap::new(),
+            faults: BTreeMap::new(),
+            interrupts: false,
+            // nginx names a root by a hash, the others count.
+            root: if profile == Profile::Nginx { 0x9e37_79b9 } else { 1 },
+            context: 0,
+            memory: None,
+        };
+        let mut machine = Machine::new(&filter.engine, vm);
+        machine.set_fuel(profile.fuel())?;
+        let mut linker = Linker::new(&filter.engine);
+        calls::link(&mut linker)?;
+        wasi::link(&mut linker)?;
+        let instance = linker.instantiate(&mut machine, &filter.module)?;
+        machine.data_mut().memory = instance.get_memory(&mut machine, "memory");
+        let mut worker = Self { machine, instance, next_context: 2 };
+        worker.call::<(), ()>("_initialize", ())?;
+        let root = worker.vm().root;
+        worker.create_context(root, 0)?;
+        Ok(worker)
+    }
+
+    /// Starts the VM and hands over the policy; whether the filter took it.
+    pub(super) fn configure(&mut self, policy: &[u8]) -> Result<bool> {
+        let size = u32::try_from(policy.len())?;
+        self.machine.data_mut().configuration = policy.to_vec();
+        let root = self.vm().root;
+        let started = self.call::<_, u32>("proxy_on_vm_start", (root, 0))? != 0;
+        Ok(started && self.call::<_, u32>("proxy_on_configure", (root, size))? != 0)
+    }
+
+    /// Replaces the policy as Envoy does: by a new root, if the filter takes it.
+    pub(super) fn reload(&mut self, policy: &[u8]) -> Result<bool> {
+        let (old, new) = (self.vm().root, self.next_context);
+        self.next_context = new.wrapping_add(1);
+        self.create_context(new, 0)?;
+        self.vm().root = new;
+        let taken = self.configure(policy)?;
+        if !taken {
+            self.vm().root = old;
+        }
+        self.close(if taken { old } else { new })?;
+        Ok(taken)
+    }
+
+    pub(super) fn open_stream(&mut self, stream: Stream) -> Result<u32> {
+        let context = self.next_context;
+        self.next_context = context.wrapping_add(1);
+        let vm = self.vm();
+        vm.stream = Some(stream);
+        vm.context = context;
+        let root = vm.root;
+        self.create_context(context, root)?;
+        Ok(context)
+    }
+
+    /// Whether the filter lets the request go on.
+    pub(super) fn request_headers(&mut self, context: u32) -> Result<bool> {
+        Ok(self.call::<_, u32>("proxy_on_request_headers", (context, 0, 1))? == 0)
+    }
+
+    pub(super) fn response_headers(&mut self, context: u32) -> Result<bool> {
+        Ok(self.call::<_, u32>("proxy_on_response_headers", (context, 0, 1))? == 0)
+    }
+
+    pub(super) fn close(&mut self, context: u32) -> Result<()> {
+        self.call("proxy_on_delete", context)
+    }
+
+    pub(super) fn vm(&mut self) -> &mut Vm {
+        self.machine.data_mut()
+    }
+
+    fn create_context(&mut self, context: u32, parent: u32) -> Result<()> {
+        self.call("proxy_on_context_create", (context, parent))
+    }
+
+    /// Calls any export with any arguments, as a host that has lost its way would.
+    ///
+    /// # Errors
+    ///
+    /// The filter trapped, or has no such export.
+    pub fn call<P: WasmParams, R: wasmtime::WasmResults>(
+        &mut self,
+        export: &str,
+        arguments: P,
+    ) -> Result<R> {
+        self.machine.set_fuel(self.machine.data().profile.fuel())?;
+        let function = self.instance.get_typed_func(&mut self.machine, export)?;
+        function.call(&mut self.machine, arguments)
+    }
+
+    /// Instructions the last callback took.
+    ///
+    /// # Errors
+    ///
+    /// Never, as long as the engine counts them.
+    pub fn fuel(&self) -> Result<u64> {
+        Ok(self.machine.data().profile.fuel().saturating_sub(self.machine.get_fuel()?))
+    }
+
+    /// Makes a function of the host fail from now on.
+    pub fn fail(&mut self, function: &'static str, fault: Fault) {
+        self.vm().faults.insert(function, fault);
+    }
+
+    /// Lets all functions of the host work again.
+    pub fn heal(&mut self) {
+        self.vm().faults.clear();
+    }
+
+    /// Makes each function of the host call the filter back before it answers, as a proxy that
+    /// does not wait its turn would.
+    pub fn interrupt(&mut self) {
+        self.vm().interrupts = true;
+    }
+
+    /// Bytes of memory the VM holds; it never gives any back.
+    pub fn memory_size(&self) -> usize {
+        self.machine.data().memory.map_or(0, |memory| memory.data_size(&self.machine))
+    }
+}
