@@ -62,6 +62,7 @@ impl Outcome {
     /// The headers that reach the backend.
     pub fn forwarded(&self) -> Vec<(String, String)> {
         let Answer::Forward(forward) = &self.answer else { panic!("denied: {}", self.line) };
+        assert!(forward.drop.is_sorted_by(|one, next| one < next), "{:?}", forward.drop);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let kept = self.sent.iter().enumerate().filter(|(place, _)| !forward.drop.contains(place));
         let kept = kept.map(|(_, (name, value))| (text(name), text(value)));
