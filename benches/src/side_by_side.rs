@@ -66,7 +66,15 @@ fn summary(round: &Round) -> String {
     round.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
+/// The share of its core that the least busy of the Envoys had: where that is little, `wrk` or
+/// others on the machine set the pace, and requests a second say nothing of the filters.
+fn idlest(round: &Round) -> f64 {
+    round.values().map(|load| load.rps * load.cpu_micros / 1e6).fold(1.0, f64::min)
+}
+
 fn report(rounds: &[Round], figures: &mut Figures) -> anyhow::Result<()> {
+    let busy = median(rounds.iter().map(idlest))?;
+    figures.add("envoy_rps_busy", busy, "share", Goal::AtLeast(0.9));
     for (chain, goal) in [
         (Chain::None, Goal::None),
         (Chain::Empty, Goal::AtLeast(0.7)),
