@@ -5,6 +5,7 @@
 
 mod firewall;
 mod identity;
+mod json;
 mod record;
 mod time;
 

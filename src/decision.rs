@@ -170,8 +170,8 @@ impl Engine {
         };
 
         // Token, principal and standing: who is calling, for whom, and what that is good for.
-        let token = credential::find(request.headers, path.query().map(str::as_bytes))?;
-        let session = self.session(token, now)?;
+        let credential = credential::find(request.headers, path.query().map(str::as_bytes))?;
+        let session = self.session(credential, now)?;
         witness.saw(Step::Session(&session));
         let session: &Session = seen.session.insert(session);
 
@@ -186,15 +186,16 @@ impl Engine {
     }
 
     /// The session of a token, remembered or newly verified.
-    fn session(&self, token: &str, now: Timestamp) -> Result<Rc<Session>, Refusal> {
+    fn session(&self, credential: &[u8], now: Timestamp) -> Result<Rc<Session>, Refusal> {
         // A worker decides one request at a time; were it not so, nothing would be remembered.
         let mut sessions = self.sessions.try_borrow_mut().ok();
-        if let Some(session) = sessions.as_mut().and_then(|known| known.find(token, now)) {
+        if let Some(session) = sessions.as_mut().and_then(|known| known.find(credential, now)) {
             return Ok(session);
         }
+        let token = credential::read(credential)?;
         let session = Rc::new(Session::open(&self.policy, &self.names, token, now)?);
         if let Some(known) = &mut sessions {
-            known.insert(token, Rc::clone(&session));
+            known.insert(credential, Rc::clone(&session));
         }
         Ok(session)
     }

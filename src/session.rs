@@ -127,7 +127,7 @@ impl Sessions {
     pub const CAPACITY_BYTES: usize = 8 << 20;
 
     /// The session of `token`, if it is remembered and valid at `now`.
-    pub fn find(&mut self, token: &str, now: Timestamp) -> Option<Rc<Session>> {
+    pub fn find(&mut self, token: &[u8], now: Timestamp) -> Option<Rc<Session>> {
         let lookup = Lookup(token);
         if let Some(session) = self.young.get(&lookup) {
             return session.is_valid(now).then(|| Rc::clone(session));
@@ -141,7 +141,7 @@ impl Sessions {
     }
 
     /// Remembers the session of `token`.
-    pub fn insert(&mut self, token: &str, session: Rc<Session>) {
+    pub fn insert(&mut self, token: &[u8], session: Rc<Session>) {
         self.keep(Key(token.into()), session);
     }
 
@@ -169,7 +169,7 @@ impl Sessions {
 /// A whole token. Equality looks at all of it; the hash only at its end, where the signature is:
 /// only tokens with a valid one are ever kept, so nobody can make many that collide.
 #[derive(PartialEq, Eq)]
-struct Key(Box<str>);
+struct Key(Box<[u8]>);
 
 impl std::fmt::Debug for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -177,7 +177,7 @@ impl std::fmt::Debug for Key {
     }
 }
 
-struct Lookup<'a>(&'a str);
+struct Lookup<'a>(&'a [u8]);
 
 impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
@@ -187,8 +187,7 @@ impl Hash for Key {
 
 impl Hash for Lookup<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let bytes = self.0.as_bytes();
-        bytes.last_chunk::<32>().map_or(bytes, |tail| tail).hash(state);
+        self.0.last_chunk::<32>().map_or(self.0, |tail| tail).hash(state);
     }
 }
 

@@ -1,10 +1,8 @@
 //! The line that each decision leaves behind: one JSON object.
 
-use std::fmt::Write;
+use std::borrow::Cow;
 
-use serde::Serialize;
-
-use super::time;
+use super::{json, time};
 use crate::host::Timestamp;
 use crate::policy::{AuditLog, Policy};
 use crate::principal::Principal;
@@ -14,6 +12,9 @@ const MAX_PATH: usize = 512;
 
 /// The longest request identifier that is written down, in bytes.
 const MAX_REQUEST_ID: usize = 128;
+
+/// Room for a line as they usually are, in bytes.
+const LINE_BYTES: usize = 768;
 
 /// What was decided, and where to write it down.
 #[derive(Debug)]
@@ -36,20 +37,22 @@ impl Context {
         let agent = principal.agent.as_ref();
         let registered = principal.registered().and_then(|id| policy.agents.get(id));
         let mut members = String::new();
-        member(&mut members, "kind", principal.kind.name());
-        optional(&mut members, "agent", agent.map(|agent| agent.name.as_str()));
-        optional(&mut members, "registered", agent.map(|agent| agent.registered.is_some()));
-        optional(&mut members, "owner", registered.and_then(|agent| agent.owner.as_deref()));
-        member(&mut members, "subject", &principal.subject);
-        optional(&mut members, "organization", principal.organization.as_deref());
-        member(&mut members, "client", &principal.client);
-        member(&mut members, "issuer", policy.trusted.identifier(principal.issuer));
-        optional(&mut members, "token_id", principal.token_id.as_deref());
+        json::text(&mut members, "kind", principal.kind.name());
+        json::optional(&mut members, "agent", agent.map(|agent| agent.name.as_str()));
+        if let Some(agent) = agent {
+            json::plain(&mut members, "registered", agent.registered.is_some());
+        }
+        json::optional(&mut members, "owner", registered.and_then(|agent| agent.owner.as_deref()));
+        json::text(&mut members, "subject", &principal.subject);
+        json::optional(&mut members, "organization", principal.organization.as_deref());
+        json::text(&mut members, "client", &principal.client);
+        json::text(&mut members, "issuer", policy.trusted.identifier(principal.issuer));
+        json::optional(&mut members, "token_id", principal.token_id.as_deref());
         if principal.delegated {
-            member(&mut members, "delegated", &true);
+            json::plain(&mut members, "delegated", true);
         }
         if !principal.actors.is_empty() {
-            member(&mut members, "actors", &principal.actors);
+            json::list(&mut members, "actors", &principal.actors);
         }
         Self { members }
     }
@@ -87,26 +90,27 @@ impl Event<'_> {
     pub fn line(&self) -> String {
         // A fragment has no business here, and may hold a token all the same (RFC 6749 §4.2.2).
         let path = self.path.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
-        let mut line = String::with_capacity(640);
+        let mut line = String::with_capacity(LINE_BYTES);
         line.push_str("{\"time\":\"");
         time::write(&mut line, self.time);
         line.push('"');
-        member(&mut line, "decision", self.decision);
+        json::text(&mut line, "decision", self.decision);
         if let Some((code, status, reason)) = self.denial {
-            member(&mut line, "code", code);
-            member(&mut line, "status", &status);
-            member(&mut line, "reason", reason);
+            json::text(&mut line, "code", code);
+            json::plain(&mut line, "status", status);
+            json::text(&mut line, "reason", reason);
         }
-        member(&mut line, "id", self.id);
-        optional(&mut line, "request_id", self.request_id.map(|id| text(id, MAX_REQUEST_ID)));
-        member(&mut line, "policy", self.policy);
-        member(&mut line, "method", &text(self.method, 32));
-        member(&mut line, "path", &text(path, MAX_PATH));
-        optional(&mut line, "route", self.route);
-        optional(&mut line, "permission", self.permission);
+        json::text(&mut line, "id", self.id);
+        let request_id = self.request_id.map(|id| text(id, MAX_REQUEST_ID));
+        json::optional(&mut line, "request_id", request_id.as_deref());
+        json::text(&mut line, "policy", self.policy);
+        json::text(&mut line, "method", &text(self.method, 32));
+        json::text(&mut line, "path", &text(path, MAX_PATH));
+        json::optional(&mut line, "route", self.route);
+        json::optional(&mut line, "permission", self.permission);
         match self.caller {
             Some(caller) => line.push_str(&caller.members),
-            None => member(&mut line, "kind", "anonymous"),
+            None => json::text(&mut line, "kind", "anonymous"),
         }
         line.push('}');
         line
@@ -114,41 +118,6 @@ impl Event<'_> {
 }
 
 /// At most `limit` bytes of what the caller sent, as text.
-fn text(bytes: &[u8], limit: usize) -> std::borrow::Cow<'_, str> {
+fn text(bytes: &[u8], limit: usize) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes.get(..limit).unwrap_or(bytes))
-}
-
-fn optional<T: Serialize>(line: &mut String, name: &str, value: Option<T>) {
-    if let Some(value) = value {
-        member(line, name, &value);
-    }
-}
-
-fn member<T: Serialize + ?Sized>(line: &mut String, name: &str, value: &T) {
-    line.push_str(",\"");
-    line.push_str(name);
-    line.push_str("\":");
-    // What is recorded are strings, lists of them, numbers and booleans: none fails to serialize.
-    match serde_json::to_string(value) {
-        Ok(json) => push_visible(line, &json),
-        Err(_) => line.push_str("null"),
-    }
-}
-
-/// Adds JSON, everything in it escaped that is not visible ASCII or a space: what reads the log
-/// may end a line at U+0085 or U+2028, and a terminal may obey U+009B.
-fn push_visible(line: &mut String, json: &str) {
-    if json.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-        return line.push_str(json);
-    }
-    for char in json.chars() {
-        if matches!(char, ' '..='~') {
-            line.push(char);
-            continue;
-        }
-        for unit in char.encode_utf16(&mut [0; 2]) {
-            // Writing to a `String` cannot fail.
-            let _ = write!(line, "\\u{unit:04x}");
-        }
-    }
 }

@@ -1,7 +1,5 @@
 //! Timestamps as records carry them.
 
-use std::fmt::Write;
-
 use crate::host::Timestamp;
 
 /// Writes `time` as RFC 3339 in UTC, to the millisecond.
@@ -10,9 +8,23 @@ pub(super) fn write(out: &mut String, time: Timestamp) {
     let millis = time.as_nanos() / 1_000_000 % 1_000;
     let (year, month, day) = civil(seconds / 86_400);
     let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
-    // Writing to a `String` cannot fail.
-    let _ =
-        write!(out, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z");
+    digits(out, year, 4);
+    for (separator, number) in [('-', month), ('-', day), ('T', hour), (':', minute), (':', second)]
+    {
+        out.push(separator);
+        digits(out, number, 2);
+    }
+    out.push('.');
+    digits(out, millis, 3);
+    out.push('Z');
+}
+
+/// The last `count` decimal digits of `number`.
+fn digits(out: &mut String, number: u64, count: u32) {
+    for place in (0..count).rev() {
+        let digit = number / 10u64.pow(place) % 10;
+        out.extend(u8::try_from(digit).map(|digit| char::from(b'0'.saturating_add(digit))));
+    }
 }
 
 /// Year, month and day of a number of days since 1970-01-01, in the Gregorian calendar. Counts

@@ -6,7 +6,8 @@ const HEADER: &[u8] = b"authorization";
 const SCHEME: &[u8] = b"bearer";
 const QUERY_PARAMETER: &[u8] = b"access_token";
 
-/// Finds the one token that the request carries. What it says is for [`super::verify`] to read.
+/// Finds the one credential that the request carries, as it came: [`read`] it unless it is one
+/// that is known already.
 ///
 /// `headers` are names and values as the host gives them; `query` is what follows the `?`.
 ///
@@ -14,19 +15,22 @@ const QUERY_PARAMETER: &[u8] = b"access_token";
 /// use postern::{denial::Denial, token::credential};
 ///
 /// let headers: [(&[u8], &[u8]); 1] = [(b"Authorization", b"Bearer abc")];
-/// assert_eq!(credential::find(&headers, Some(b"page=2")), Ok("abc"));
+/// let found = credential::find(&headers, Some(b"page=2"))?;
+/// assert_eq!(credential::read(found), Ok("abc"));
 /// assert_eq!(credential::find(&[], None), Err(Denial::MissingToken));
+/// # Ok::<(), Denial>(())
 /// ```
 ///
 /// # Errors
 ///
-/// - [`Denial::InvalidRequest`]: two `authorization` headers (RFC 6750 §3.1), be they joined by a
-///   comma, as some proxies do; or a token in the query, where logs and referrers would keep it
-///   (RFC 6750 §2.3, refused by OAuth 2.1).
+/// - [`Denial::InvalidRequest`]: two `authorization` headers (RFC 6750 §3.1), or a token in the
+///   query, where logs and referrers would keep it (RFC 6750 §2.3, refused by OAuth 2.1).
 /// - [`Denial::MissingToken`]: no header, an empty one (some hosts report an absent header so),
 ///   or another scheme.
-/// - [`Denial::InvalidToken`]: what follows `Bearer` is no `b64token`.
-pub fn find<'a>(headers: &[(&'a [u8], &'a [u8])], query: Option<&[u8]>) -> Result<&'a str, Denial> {
+pub fn find<'a>(
+    headers: &[(&'a [u8], &'a [u8])],
+    query: Option<&[u8]>,
+) -> Result<&'a [u8], Denial> {
     if query.is_some_and(has_token) {
         return Err(Denial::InvalidRequest);
     }
@@ -42,6 +46,17 @@ pub fn find<'a>(headers: &[(&'a [u8], &'a [u8])], query: Option<&[u8]>) -> Resul
     if !scheme.eq_ignore_ascii_case(SCHEME) || token.is_empty() {
         return Err(Denial::MissingToken);
     }
+    Ok(token)
+}
+
+/// Reads a credential as the token it is. What that says is for [`super::verify`].
+///
+/// # Errors
+///
+/// - [`Denial::InvalidRequest`]: two credentials joined by a comma, as some proxies do with two
+///   headers.
+/// - [`Denial::InvalidToken`]: no `b64token` (RFC 6750 §2.1).
+pub fn read(token: &[u8]) -> Result<&str, Denial> {
     if token.contains(&b',') {
         return Err(Denial::InvalidRequest);
     }
@@ -104,11 +119,11 @@ mod tests {
     use super::*;
 
     fn one(value: &[u8]) -> Result<&str, Denial> {
-        find(&[(b"accept", b"*/*"), (b"authorization", value)], None)
+        read(find(&[(b"accept", b"*/*"), (b"authorization", value)], None)?)
     }
 
     fn in_query(query: &str) -> Result<&'static str, Denial> {
-        find(&[(b"authorization", b"Bearer abc")], Some(query.as_bytes()))
+        read(find(&[(b"authorization", b"Bearer abc")], Some(query.as_bytes()))?)
     }
 
     #[test]
@@ -122,7 +137,7 @@ mod tests {
     fn rfc6750_2_1_the_bearer_token_of_the_one_header_is_found() {
         assert_eq!(one(b"Bearer a-Z0.9_~+/=="), Ok("a-Z0.9_~+/=="));
         assert_eq!(one(b" Bearer   abc\t"), Ok("abc"));
-        assert_eq!(find(&[(b"AUTHORIZATION", b"Bearer abc")], None), Ok("abc"));
+        assert_eq!(find(&[(b"AUTHORIZATION", b"Bearer abc")], None), Ok(&b"abc"[..]));
     }
 
     #[test]

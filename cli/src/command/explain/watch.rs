@@ -63,7 +63,10 @@ impl<'a> Watch<'a> {
     }
 
     fn token(&self, verified: bool) -> Token {
-        Token::of(credential::find(self.request.headers, None).ok(), verified)
+        Token::of(
+            credential::find(self.request.headers, None).and_then(credential::read).ok(),
+            verified,
+        )
     }
 
     fn session(&mut self, session: &Session) {
