@@ -18,6 +18,7 @@ pub mod problem;
 mod resource;
 mod role;
 pub mod source;
+mod unknown;
 mod warning;
 pub mod wire;
 
@@ -169,7 +170,7 @@ impl Policy {
         });
         let operations = operation::compile(
             routes,
-            resource.as_ref().map(|resource| resource.metadata_path.as_str()),
+            resource.as_ref().map(|resource| &resource.metadata_path),
             &permissions,
             &smallest_scopes(&scopes, &roles),
             problems,
