@@ -155,8 +155,9 @@ impl<'a> Example<'a> {
 }
 
 fn show_reply(reply: &Reply) -> String {
-    let phrase = serde_json::from_str::<Value>(&reply.body).unwrap()["title"].clone();
-    let mut lines = vec![format!("HTTP/1.1 {} {}", reply.status, phrase.as_str().unwrap_or("OK"))];
+    let body: Value = serde_json::from_str(&reply.body).unwrap();
+    let phrase = body["title"].as_str().unwrap_or("OK");
+    let mut lines = vec![format!("HTTP/1.1 {} {phrase}", reply.status)];
     lines.extend(reply.headers.iter().map(|(name, value)| format!("{name}: {value}")));
     lines.push(String::new());
     lines.push(pretty(&reply.body));
