@@ -138,7 +138,8 @@ impl<'a> Example<'a> {
             ("record", _) => pretty(&record.line),
             ("answer", Answer::Reply(reply)) => show_reply(&reply),
             ("answer", Answer::Forward(forward)) => {
-                let fields = forward.response.iter().map(|(name, value)| format!("{name}: {value}"));
+                let fields =
+                    forward.response.iter().map(|(name, value)| format!("{name}: {value}"));
                 fields.collect::<Vec<_>>().join("\n")
             }
             ("backend", Answer::Forward(forward)) => {

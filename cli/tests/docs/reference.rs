@@ -17,7 +17,7 @@ use crate::policies::base;
 
 fn source(file: &str) -> String {
     let text = fs::read_to_string(repository().join(file)).unwrap();
-    text.split("#[cfg(test)]").next().unwrap().to_owned()
+    text.split("#[cfg(test)]\nmod tests {").next().unwrap().to_owned()
 }
 
 /// What stands in quotes right after each `before`.
@@ -117,7 +117,8 @@ fn every_caller_is_who_is_told_and_may_what_is_told() {
     for row in Page::read("docs/policy.md").table("callers") {
         let (key, policy) = equipped(base());
         let claims: Map<String, Value> = serde_json::from_str(code(&row[0])[0]).unwrap();
-        let token = claims.into_iter().fold(token(), |token, (name, value)| token.claim(&name, value));
+        let token =
+            claims.into_iter().fold(token(), |token, (name, value)| token.claim(&name, value));
         let token = token.sign(&key).unwrap();
         let now = Timestamp::from_secs(NOW.unsigned_abs());
         let session = Session::open(&policy, &Names::new("x-"), &token, now).unwrap();

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::page::{Page, code, repository};
 
 /// Where each type of the schema stands in a policy, as the reference writes it.
-const PLACES: [(&str, &str); 13] = [
+const PLACES: [(&str, &str); 14] = [
     ("Agent", "agents.NAME."),
     ("Audit", "audit."),
     ("Caller", "callers[]."),
@@ -21,9 +21,9 @@ const PLACES: [(&str, &str); 13] = [
     ("Limits", "limits."),
     ("Resource", "resource."),
     ("Role", "roles.NAME."),
+    ("Route", "routes[]."),
     ("Scope", "scopes.NAME."),
 ];
-const ROUTE: (&str, &str) = ("Route", "routes[].");
 
 fn schema() -> Value {
     let text = fs::read_to_string(repository().join("docs/policy.schema.json")).unwrap();
@@ -45,7 +45,7 @@ fn fields() -> BTreeMap<String, (bool, Option<String>)> {
     add("", &schema);
     for (name, definition) in schema["$defs"].as_object().unwrap() {
         if definition.get("properties").is_some() {
-            let place = PLACES.into_iter().chain([ROUTE]).find(|(known, _)| known == name);
+            let place = PLACES.into_iter().find(|(known, _)| known == name);
             add(place.unwrap_or_else(|| panic!("where does `{name}` stand?")).1, definition);
         }
     }
