@@ -4,9 +4,11 @@
 //! [`wasm_host`], which takes on the manners of each proxy the filter may meet.
 #![expect(
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     reason = "a test whose equipment is broken is to fail at once"
 )]
 
 pub mod fixture;
+pub mod native;
 pub mod wasm_host;

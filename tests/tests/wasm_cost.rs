@@ -5,7 +5,7 @@ use postern_tests::wasm_host::{Profile, Proxy};
 
 #[test]
 fn an_allowed_request_makes_each_call_once() {
-    let mut proxy = Proxy::new(Profile::Envoy, POLICY);
+    let mut proxy = Proxy::new(Profile::Envoy, &*POLICY);
     proxy.request(&allowed());
     let exchange = proxy.request(&allowed());
     println!("{:?}, {} instructions", exchange.calls, exchange.fuel);
@@ -19,7 +19,7 @@ fn an_allowed_request_makes_each_call_once() {
 #[test]
 fn memory_does_not_grow_with_the_number_of_requests() {
     for profile in Profile::ALL {
-        let mut proxy = Proxy::new(profile, POLICY);
+        let mut proxy = Proxy::new(profile, &*POLICY);
         let both = |proxy: &mut Proxy| {
             proxy.request(&allowed());
             proxy.request(&denied());

@@ -26,7 +26,7 @@ fn a_request_before_any_policy_is_answered_not_ready() {
 #[test]
 fn a_bad_policy_is_refused_with_each_problem_on_a_line_and_the_door_stays_closed() {
     for profile in Profile::ALL {
-        let mut proxy = Proxy::new(profile, BAD_POLICY);
+        let mut proxy = Proxy::new(profile, &*BAD_POLICY);
         assert!(!proxy.configured);
         let log = proxy.take_log();
         assert!(log.len() >= 2, "{log:?}");
@@ -44,7 +44,7 @@ fn an_empty_policy_is_no_policy() {
 
 #[test]
 fn a_refused_update_leaves_the_policy_before_it_in_force() {
-    let mut proxy = Proxy::new(Profile::Envoy, POLICY);
+    let mut proxy = Proxy::new(Profile::Envoy, &*POLICY);
     let size = 1_u32;
     assert_eq!(proxy.worker(0).call::<_, u32>("proxy_on_configure", (1_u32, size)).unwrap(), 0);
     assert_eq!(proxy.request(&allowed()).status(), Some(200));
@@ -57,9 +57,9 @@ fn a_new_policy_decides_from_then_on_and_a_bad_one_changes_nothing() {
         for _ in 0..3 {
             assert_eq!(proxy.request(&allowed()).status(), Some(200));
         }
-        assert!(!proxy.reload(BAD_POLICY));
+        assert!(!proxy.reload(&*BAD_POLICY));
         assert_eq!(proxy.request(&allowed()).status(), Some(200), "{profile:?}");
-        assert!(proxy.reload(THRICE));
+        assert!(proxy.reload(&*THRICE));
         for worker in 0..2 {
             assert_eq!(proxy.request_on(worker, &allowed()).status(), Some(429), "{profile:?}");
         }
@@ -68,7 +68,7 @@ fn a_new_policy_decides_from_then_on_and_a_bad_one_changes_nothing() {
 
 #[test]
 fn a_request_is_decided_by_the_policy_that_was_in_force_when_it_came() {
-    let mut proxy = Proxy::new(Profile::Envoy, POLICY);
+    let mut proxy = Proxy::new(Profile::Envoy, &*POLICY);
     let worker = proxy.worker(0);
     worker.call::<_, ()>("proxy_on_context_create", (60_u32, 1_u32)).unwrap();
     worker.call::<_, ()>("proxy_on_delete", 1_u32).unwrap();
