@@ -1,8 +1,13 @@
 //! A policy, a key and tokens for it, and requests that it allows and denies.
 
+pub mod cast;
+
 use std::sync::LazyLock;
 
 use postern_cli::mint::{AccessToken, Algorithm, PrivateKey, key_set};
+use prost::Message;
+use prost_types::value::Kind;
+use prost_types::{ListValue, Struct};
 use serde_json::{Value, json};
 
 use crate::wasm_host::{Request, START};
@@ -32,7 +37,7 @@ pub static BAD_POLICY: LazyLock<String> = LazyLock::new(|| {
     let mut policy = document();
     policy["version"] = 2.into();
     policy["routes"][0]["permission"] = "contacts:raed".into();
-    policy["agents"][AGENT]["ceiling"] = "editor".into();
+    policy["agents"][AGENT]["ceiling"] = "raeder".into();
     policy.to_string()
 });
 
@@ -94,4 +99,30 @@ pub fn allowed() -> Request {
 /// A request that [`POLICY`] denies: it has no token.
 pub fn denied() -> Request {
     Request::get("/v1/contacts")
+}
+
+/// The policy as Envoy hands it over when it is written in Envoy's own configuration: a
+/// `google.protobuf.Struct`.
+pub fn as_struct(policy: &Value) -> Vec<u8> {
+    match struct_value(policy).kind {
+        Some(Kind::StructValue(policy)) => policy.encode_to_vec(),
+        _ => panic!("a policy is an object"),
+    }
+}
+
+fn struct_value(value: &Value) -> prost_types::Value {
+    let kind = match value {
+        Value::Null => Kind::NullValue(0),
+        Value::Bool(truth) => Kind::BoolValue(*truth),
+        Value::Number(number) => Kind::NumberValue(number.as_f64().expect("a finite number")),
+        Value::String(text) => Kind::StringValue(text.clone()),
+        Value::Array(list) => {
+            Kind::ListValue(ListValue { values: list.iter().map(struct_value).collect() })
+        }
+        Value::Object(members) => {
+            let field = |(name, value): (&String, &Value)| (name.clone(), struct_value(value));
+            Kind::StructValue(Struct { fields: members.iter().map(field).collect() })
+        }
+    };
+    prost_types::Value { kind: Some(kind) }
 }
