@@ -18,6 +18,7 @@ pub mod problem;
 mod resource;
 mod role;
 pub mod source;
+mod unknown;
 mod warning;
 pub mod wire;
 
@@ -29,6 +30,7 @@ use serde_json::Value;
 pub use agent::{Agent, AgentId, Agents, Unregistered};
 pub use caller::{CallerRule, Kind, Matches};
 pub use condition::Condition;
+pub use duration::{InvalidDuration, Seconds};
 pub use issuers::{ClaimNames, MAX_ISSUERS, Trusted};
 pub use limits::{Limits, Per};
 pub use operation::{Access, Operation};
@@ -168,7 +170,7 @@ impl Policy {
         });
         let operations = operation::compile(
             routes,
-            resource.as_ref().map(|resource| resource.metadata_path.as_str()),
+            resource.as_ref().map(|resource| &resource.metadata_path),
             &permissions,
             &smallest_scopes(&scopes, &roles),
             problems,

@@ -44,10 +44,12 @@ pub struct Principal {
 /// Which agent.
 #[derive(Clone, Debug)]
 pub struct AgentIdentity {
-    /// Its name in the policy; unregistered, what its token calls it.
+    /// Its name in the policy; unregistered, what its token calls it, be it a registered name.
     pub name: String,
     /// Its registration.
     pub registered: Option<AgentId>,
+    /// Who knows it by its name, where the token says so.
+    pub issuer: Option<String>,
 }
 
 /// Why verified claims name no principal.
@@ -86,14 +88,17 @@ impl Principal {
         let (subject, client) = (verified.subject.as_str(), verified.client.as_str());
         let actors = actors(claims)?;
         let registered = registration(policy, verified.issuer_id, actors.first(), client);
-        // The client credentials grant: no person is in such a token (RFC 9068 §5).
-        let autonomous = actors.is_empty() && subject == client;
-        let kind = if autonomous { Kind::Agent } else { kind(policy, claims, registered) };
+        // The client credentials grant: no person is in such a token, whoever acts with it (RFC
+        // 9068 §5).
+        let impersonal = subject == client;
+        let autonomous = impersonal && actors.is_empty();
+        let kind = if impersonal { Kind::Agent } else { kind(policy, claims, registered) };
         let agent = (kind == Kind::Agent).then(|| {
             let called = actors.first().map_or(client, |actor| actor.subject);
             let known = registered.and_then(|id| policy.agents.get(id));
             let name = known.map_or(called, |agent| agent.name.as_str()).to_owned();
-            AgentIdentity { name, registered }
+            let issuer = actors.first().and_then(|actor| actor.issuer).map(str::to_owned);
+            AgentIdentity { name, registered, issuer }
         });
         let names = policy.trusted.claim_names(verified.issuer_id);
         Ok(Self {

@@ -94,10 +94,11 @@ fn buckets(policy: &Policy, principal: &Principal) -> Vec<BucketKey> {
     let holder = if principal.agent.is_some() && !principal.delegated { "itself" } else { "user" };
     let own = [issuer, holder, principal.subject.as_str()];
     let key = |per: &Per| match (per, &principal.agent, &principal.organization) {
-        (Per::Agent, Some(agent), _) => {
-            let registered = if agent.registered.is_some() { "registered" } else { "unregistered" };
-            BucketKey::new(&[issuer, registered, &agent.name])
-        }
+        (Per::Agent, Some(agent), _) => match (agent.registered, &agent.issuer) {
+            (Some(_), _) => BucketKey::new(&[issuer, "registered", &agent.name]),
+            (None, None) => BucketKey::new(&[issuer, "unregistered", &agent.name]),
+            (None, Some(other)) => BucketKey::new(&[issuer, "unregistered", other, &agent.name]),
+        },
         (Per::Organization, _, Some(organization)) => {
             BucketKey::new(&[issuer, "organization", organization])
         }

@@ -2,8 +2,10 @@
 //!
 //! | room | what happens there |
 //! | --- | --- |
+//! | [`command`] | what is typed -> what is printed, a file a command |
 //! | [`mint`] | keys and tokens for development, honest ones and hostile ones |
 //! | [`render`] | a policy -> an Envoy configuration that enforces it |
 
+pub mod command;
 pub mod mint;
 pub mod render;

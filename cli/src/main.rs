@@ -3,6 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    eprintln!("postern: no commands yet");
-    ExitCode::FAILURE
+    postern_cli::command::run()
 }

@@ -56,7 +56,7 @@ const NOT_OURS: [&str; 25] = [
 /// same name as `x-postern-agent`, so what is guarded is guarded in all these spellings.
 ///
 /// ```
-/// use postern::audit::firewall::Firewall;
+/// use postern::audit::Firewall;
 ///
 /// let firewall = Firewall::default();
 /// assert!(firewall.guards(b"X_Postern-Agent"));

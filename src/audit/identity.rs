@@ -48,7 +48,9 @@ pub fn headers(
             headers.push((format!("{}{rest}", names.prefix).into(), value.into()));
         }
     };
-    tell("agent", list(principal.agent.iter().map(|agent| agent.name.as_str())));
+    // What an unregistered agent is called may be the name of a registered one.
+    let registered = principal.agent.iter().filter(|agent| agent.registered.is_some());
+    tell("agent", list(registered.map(|agent| agent.name.as_str())));
     tell("subject", list([principal.subject.as_str()]));
     tell("organization", list(principal.organization.iter().map(String::as_str)));
     tell("client", list([principal.client.as_str()]));

@@ -1,5 +1,7 @@
 //! The line that each decision leaves behind: one JSON object.
 
+use std::fmt::Write;
+
 use serde::Serialize;
 
 use super::time;
@@ -36,6 +38,7 @@ impl Context {
         let mut members = String::new();
         member(&mut members, "kind", principal.kind.name());
         optional(&mut members, "agent", agent.map(|agent| agent.name.as_str()));
+        optional(&mut members, "registered", agent.map(|agent| agent.registered.is_some()));
         optional(&mut members, "owner", registered.and_then(|agent| agent.owner.as_deref()));
         member(&mut members, "subject", &principal.subject);
         optional(&mut members, "organization", principal.organization.as_deref());
@@ -82,7 +85,8 @@ pub struct Event<'a> {
 impl Event<'_> {
     /// The record as one JSON object.
     pub fn line(&self) -> String {
-        let path = self.path.split(|byte| *byte == b'?').next().unwrap_or_default();
+        // A fragment has no business here, and may hold a token all the same (RFC 6749 §4.2.2).
+        let path = self.path.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
         let mut line = String::with_capacity(640);
         line.push_str("{\"time\":\"");
         time::write(&mut line, self.time);
@@ -126,7 +130,25 @@ fn member<T: Serialize + ?Sized>(line: &mut String, name: &str, value: &T) {
     line.push_str("\":");
     // What is recorded are strings, lists of them, numbers and booleans: none fails to serialize.
     match serde_json::to_string(value) {
-        Ok(json) => line.push_str(&json),
+        Ok(json) => push_visible(line, &json),
         Err(_) => line.push_str("null"),
+    }
+}
+
+/// Adds JSON, everything in it escaped that is not visible ASCII or a space: what reads the log
+/// may end a line at U+0085 or U+2028, and a terminal may obey U+009B.
+fn push_visible(line: &mut String, json: &str) {
+    if json.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return line.push_str(json);
+    }
+    for char in json.chars() {
+        if matches!(char, ' '..='~') {
+            line.push(char);
+            continue;
+        }
+        for unit in char.encode_utf16(&mut [0; 2]) {
+            // Writing to a `String` cannot fail.
+            let _ = write!(line, "\\u{unit:04x}");
+        }
     }
 }

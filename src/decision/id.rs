@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-/// Makes identifiers that no other decision has: 16 hexadecimal digits of the maker's random
+/// Makes identifiers that no other decision has: 16 hexadecimal digits made of the maker's random
 /// seed, and a count.
 #[derive(Debug)]
 pub struct Ids {
@@ -12,7 +12,7 @@ pub struct Ids {
 }
 
 impl Ids {
-    /// A maker; two with different seeds never make the same identifier.
+    /// A maker; two whose seeds are random make the same identifiers by a chance of 2⁻⁶⁴.
     pub fn new(seed: [u8; 16]) -> Self {
         let seed = u128::from_le_bytes(seed);
         let folded = (seed >> 64) ^ (seed & u128::from(u64::MAX));

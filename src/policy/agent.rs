@@ -6,11 +6,10 @@ use hashbrown::{Equivalent, HashMap};
 
 use super::condition::Condition;
 use super::issuers::Trusted;
-use super::nearest::nearest;
 use super::permission::{PermissionId, Permissions};
-use super::problem::{Path, Problem, Problems};
+use super::problem::{Path, Problem, Problems, quoted};
 use super::role::{RoleId, Roles};
-use super::wire;
+use super::{unknown, wire};
 use crate::token::IssuerId;
 
 /// A registered agent.
@@ -106,7 +105,7 @@ impl Agents {
             for (map, kind, value) in
                 [(&mut agents.by_client, "client", client), (&mut agents.by_actor, "actor", actor)]
             {
-                let message = format!("another agent has the {kind} `{value}` too");
+                let message = format!("another agent has the {kind} {} too", quoted(&value));
                 if map.insert(Key(issuer, value), id).is_some() {
                     problems.add(Problem::new(message).at(here.clone()));
                 }
@@ -144,24 +143,26 @@ fn vouching(
     here: &Path,
     problems: &mut Problems,
 ) -> Option<IssuerId> {
-    let known = || trusted.identifiers.iter().map(String::as_str);
-    let problem = match (named, trusted.identifiers.as_slice()) {
-        (Some(name), _) => match trusted.find(&name) {
-            Some(id) => return Some(id),
-            None => Problem::new(format!("unknown issuer `{name}`"))
-                .did_you_mean(nearest(&name, known()))
-                .at(here.join("issuer")),
-        },
-        (None, [only]) => return trusted.find(only),
+    match (named, trusted.identifiers.as_slice()) {
+        (Some(name), _) => {
+            let found = trusted.find(&name);
+            if found.is_none() {
+                let known = trusted.identifiers.iter().map(String::as_str);
+                let problem = Problem::new(format!("unknown issuer {}", quoted(&name)));
+                unknown::report(problem.at(here.join("issuer")), &name, known, problems);
+            }
+            found
+        }
+        (None, [only]) => trusted.find(only),
         // What is wrong with the issuers is told there.
-        (None, []) => return None,
-        (None, [..]) => Problem::new(
-            "expected `issuer`: where there are several, an agent says which of them knows it",
-        )
-        .at(here.clone()),
-    };
-    problems.add(problem);
-    None
+        (None, []) => None,
+        (None, [..]) => {
+            let message =
+                "expected `issuer`: where there are several, an agent says which of them knows it";
+            problems.add(Problem::new(message).at(here.clone()));
+            None
+        }
+    }
 }
 
 /// The permission called `name`; one that no role holds is a problem.
@@ -173,9 +174,8 @@ pub(super) fn resolve(
 ) -> Option<PermissionId> {
     let found = permissions.find(name);
     if found.is_none() {
-        let near = nearest(name, permissions.names());
-        let message = format!("unknown permission `{name}`: no role holds it");
-        problems.add(Problem::new(message).at(here()).did_you_mean(near));
+        let message = format!("unknown permission {}: no role holds it", quoted(name));
+        unknown::report(Problem::new(message).at(here()), name, permissions.names(), problems);
     }
     found
 }

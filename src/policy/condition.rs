@@ -48,6 +48,10 @@ impl Condition {
             );
             return None;
         };
+        if matches!(&test, Test::Contains(part) if part.is_empty()) {
+            let message = "expected what the claim contains, and not nothing";
+            problems.add(Problem::new(message).at(here.join("contains")));
+        }
         if let Test::OneOf(values) = &test {
             if values.is_empty() {
                 problems.add(Problem::new("an empty list holds for nobody").at(here.join("in")));
@@ -93,8 +97,32 @@ impl Condition {
 fn equal(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::Number(left), Value::Number(right)) => {
-            left == right || left.as_f64() == right.as_f64() && !(left.is_u64() && right.is_u64())
+            left == right || (left.is_f64() || right.is_f64()) && left.as_f64() == right.as_f64()
         }
         _ => left == right,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::equal;
+
+    #[test]
+    fn numbers_are_equal_by_value_and_whole_ones_exactly() {
+        for (left, right) in
+            [(json!(1), json!(1.0)), (json!(-1), json!(-1.0)), (json!(0), json!(-0.0))]
+        {
+            assert!(equal(&left, &right) && equal(&right, &left), "{left} {right}");
+        }
+        for (left, right) in [
+            (json!(9_007_199_254_740_993_u64), json!(9_007_199_254_740_992_u64)),
+            (json!(-9_007_199_254_740_993_i64), json!(-9_007_199_254_740_992_i64)),
+            (json!(1), json!(true)),
+            (json!(1), json!("1")),
+        ] {
+            assert!(!equal(&left, &right), "{left} {right}");
+        }
     }
 }

@@ -41,7 +41,7 @@ pub enum Access {
 /// which Postern answers itself.
 pub(super) fn compile(
     written: Vec<wire::Route>,
-    metadata: Option<&str>,
+    metadata: Option<&Pattern>,
     permissions: &Permissions,
     smallest_scopes: &HashMap<PermissionId, &str>,
     problems: &mut Problems,
@@ -76,13 +76,13 @@ pub(super) fn compile(
     routes.extend(metadata.and_then(|path| {
         let operation = Operation {
             index: None,
-            template: path.to_owned(),
+            template: path.to_string(),
             access: Access::Metadata,
             require: Vec::new(),
             scope: None,
             keep_credential: false,
         };
-        Some((path.parse().ok()?, Methods::from_names(["GET"]).ok()?, operation))
+        Some((path.clone(), Methods::from_names(["GET"]).ok()?, operation))
     }));
     // Numbers of the table are those of the file only while no route was left out above.
     let indices: Vec<_> = routes.iter().map(|(_, _, operation)| operation.index).collect();

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::problem::{Path, Problem, Problems};
 use super::wire;
+use crate::route::{Pattern, Segment};
 
 /// The path under which protected resource metadata is served (RFC 9728 §3).
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
@@ -14,7 +15,7 @@ pub struct Resource {
     /// Where its metadata is: the value of `resource_metadata` in challenges.
     pub metadata_url: String,
     /// The path of that URL.
-    pub metadata_path: String,
+    pub metadata_path: Pattern,
     /// The metadata, as JSON.
     pub metadata: String,
 }
@@ -34,7 +35,17 @@ impl Resource {
                 .add(Problem::new(message).at(Path::root().join("resource").join("identifier")));
             return None;
         };
-        let metadata_path = format!("{WELL_KNOWN}{path}");
+        let metadata_url = format!("{origin}{WELL_KNOWN}{path}");
+        let one_path = |path: &Pattern| {
+            path.segments().iter().all(|segment| matches!(segment, Segment::Literal(_)))
+        };
+        let Some(metadata_path) = format!("{WELL_KNOWN}{path}").parse().ok().filter(one_path)
+        else {
+            let message = "expected a path that can be read in one way only, without `*` or braces";
+            problems
+                .add(Problem::new(message).at(Path::root().join("resource").join("identifier")));
+            return None;
+        };
         let mut metadata = json!({
             "resource": identifier,
             "authorization_servers": issuers.collect::<Vec<_>>(),
@@ -47,11 +58,7 @@ impl Resource {
                 members.extend(value.map(|value| (member.to_owned(), value.into())));
             }
         }
-        Some(Self {
-            metadata_url: format!("{origin}{metadata_path}"),
-            metadata_path,
-            metadata: metadata.to_string(),
-        })
+        Some(Self { metadata_url, metadata_path, metadata: metadata.to_string() })
     }
 }
 
@@ -60,10 +67,9 @@ impl Resource {
 fn split(url: &str) -> Option<(&str, &str)> {
     let rest = url.strip_prefix("https://").or_else(|| {
         let rest = url.strip_prefix("http://")?;
-        ["localhost", "127.0.0.1", "[::1]"]
-            .iter()
-            .any(|host| rest.starts_with(host))
-            .then_some(rest)
+        let ends = |after: &str| after.is_empty() || after.starts_with([':', '/']);
+        let mut hosts = ["localhost", "127.0.0.1", "[::1]"].into_iter();
+        hosts.any(|host| rest.strip_prefix(host).is_some_and(ends)).then_some(rest)
     })?;
     let plain = |byte: u8| byte.is_ascii_graphic() && !br#""\?#@<>{}|^`"#.contains(&byte);
     if rest.is_empty() || rest.starts_with('/') || !rest.bytes().all(plain) {
@@ -98,6 +104,8 @@ mod tests {
             "https://u@a/",
             "https://a\"",
             "api",
+            "http://localhost.evil.example/",
+            "http://127.0.0.10/",
         ] {
             assert_eq!(split(url), None, "{url}");
         }

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 
-use super::nearest::nearest;
 use super::permission::{PermissionId, PermissionSet, Permissions};
-use super::problem::{Path, Problem, Problems};
-use super::wire;
+use super::problem::{Path, Problem, Problems, quoted};
+use super::{unknown, wire};
 
 /// A role of the policy that made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,6 +15,9 @@ pub struct RoleId(u16);
 /// The most roles a policy may have: their flattened sets are kept for every pair of role and
 /// permission.
 pub const MAX_ROLES: usize = 4_096;
+
+/// The most roles of a circle that a message names.
+const MAX_SHOWN: usize = 8;
 
 /// The roles of a policy.
 #[derive(Debug, Default)]
@@ -93,15 +95,8 @@ impl Roles {
                     *next = next.saturating_add(1);
                     if marks.get(usize::from(parent.0)) == Some(&Mark::Open) {
                         let from = trail.iter().position(|(id, _)| *id == parent).unwrap_or(0);
-                        let names = trail.iter().skip(from).map(|(id, _)| self.name(*id));
-                        let circle: Vec<_> = names.chain([self.name(parent)]).collect();
-                        problems.add(
-                            Problem::new(format!(
-                                "`{}` inherits from itself",
-                                circle.join("` -> `")
-                            ))
-                            .at(Path::root().join("roles").join(self.name(role)).join("inherits")),
-                        );
+                        let circle: Vec<_> = trail.iter().skip(from).map(|(id, _)| *id).collect();
+                        problems.add(self.circular(role, &circle));
                         return;
                     }
                     trail.push((parent, 0));
@@ -121,6 +116,18 @@ impl Roles {
         }
     }
 
+    /// The problem that `circle` leads back to its first role by way of `last`.
+    fn circular(&self, last: RoleId, circle: &[RoleId]) -> Problem {
+        let first = circle.iter().take(1);
+        let shown = circle.iter().take(MAX_SHOWN).chain(first).map(|id| quoted(self.name(*id)));
+        let mut names: Vec<_> = shown.collect();
+        if circle.len() > MAX_SHOWN {
+            names.insert(MAX_SHOWN, "…".to_owned());
+        }
+        let place = Path::root().join("roles").join(self.name(last)).join("inherits");
+        Problem::new(format!("{} inherits from itself", names.join(" -> "))).at(place)
+    }
+
     /// The role called `name`; an unknown one is a problem at the place that `here` names.
     pub(super) fn resolve(
         &self,
@@ -130,9 +137,9 @@ impl Roles {
     ) -> Option<RoleId> {
         let found = self.find(name);
         if found.is_none() {
-            let near = nearest(name, self.names.iter().map(String::as_str));
-            problems
-                .add(Problem::new(format!("unknown role `{name}`")).at(here()).did_you_mean(near));
+            let known = self.names.iter().map(String::as_str);
+            let problem = Problem::new(format!("unknown role {}", quoted(name))).at(here());
+            unknown::report(problem, name, known, problems);
         }
         found
     }

@@ -1,7 +1,8 @@
-//! The compiled filter in a simulated proxy.
+//! The compiled filter in a simulated proxy, and the engine on its own.
 //!
 //! What runs at the edge is a `.wasm` file, so that file is what the tests here load: through
-//! [`wasm_host`], which takes on the manners of each proxy the filter may meet.
+//! [`wasm_host`], which takes on the manners of each proxy the filter may meet. What is decided is
+//! asked of the [`engine`] itself, with tokens that are really signed.
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -9,6 +10,7 @@
     reason = "a test whose equipment is broken is to fail at once"
 )]
 
+pub mod engine;
 pub mod fixture;
 pub mod native;
 pub mod wasm_host;

@@ -1,12 +1,9 @@
 //! The engine without a proxy, to compare the compiled filter with.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-
 use postern::decision::{Answer, Engine, Request as Asked};
-use postern::host::{Expected, Host, HostError, Stored, Swap, Timestamp};
 use serde_json::Value;
 
+use crate::engine::{NOW, World};
 use crate::wasm_host::{Exchange, Outcome, Profile, Request, START};
 
 /// What was decided: for a denial its status, its code, and what the caller is told of it.
@@ -43,17 +40,19 @@ impl From<&Exchange> for Verdict {
     }
 }
 
-/// An engine, a clock that stands still, and a store.
+/// An engine at the time at which every simulated proxy starts.
 pub struct Native {
     engine: Engine,
-    store: Memory,
+    world: World,
 }
 
 impl Native {
     /// An engine that decides by `policy`.
     pub fn new(policy: &str) -> Self {
         let policy = postern::policy::load(policy.as_bytes()).expect("a policy");
-        Self { engine: Engine::new(policy, [7; 16]), store: Memory::default() }
+        let world = World::default();
+        world.set(START.cast_signed() - NOW.cast_signed());
+        Self { engine: Engine::new(policy, [7; 16]), world }
     }
 
     /// What the engine decides about `request`.
@@ -67,33 +66,9 @@ impl Native {
             headers: &headers,
             strips_headers: true,
         };
-        match self.engine.decide(&asked, &self.store, &mut ()).answer {
+        match self.engine.decide(&asked, &self.world, &mut ()).answer {
             Answer::Forward(_) => Verdict::allow(),
             Answer::Reply(reply) => Verdict::of_reply(reply.status, &reply.body),
         }
-    }
-}
-
-#[derive(Default)]
-struct Memory(RefCell<BTreeMap<Vec<u8>, Stored>>);
-
-impl Host for Memory {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_secs(START)
-    }
-
-    fn load(&self, key: &[u8]) -> Result<Option<Stored>, HostError> {
-        Ok(self.0.borrow().get(key).cloned())
-    }
-
-    fn swap(&self, key: &[u8], value: &[u8], expected: Expected) -> Result<Swap, HostError> {
-        let mut entries = self.0.borrow_mut();
-        let version = entries.get(key).map(|stored| stored.version);
-        if expected != version.map_or(Expected::Absent, Expected::Version) {
-            return Ok(Swap::Conflict);
-        }
-        let version = version.unwrap_or_default() + 1;
-        entries.insert(key.to_vec(), Stored { value: value.to_vec(), version });
-        Ok(Swap::Done)
     }
 }

@@ -192,6 +192,10 @@ fn key(event: Event<'_>, place: Place) -> Result<String, Problem> {
     if style != ScalarStyle::Plain {
         return Ok(text.into_owned());
     }
+    // RFC 7518 §6 calls members of a key so, and readers take these for booleans as values only.
+    if matches!(&*text, "n" | "y") {
+        return Ok(text.into_owned());
+    }
     if text == "<<" {
         return Err(at(place, "merge keys (`<<`) are not read").help("write the members out"));
     }

@@ -54,6 +54,15 @@ fn yaml_is_read() {
 }
 
 #[test]
+fn a_key_set_is_written_as_everybody_writes_it() {
+    // RFC 7518 §6.2.1.3 and §6.3.1.1 call members `y` and `n`.
+    assert_eq!(value("kty: EC\ny: abc\nn: def\n"), json!({ "kty": "EC", "y": "abc", "n": "def" }));
+    for text in ["a: y\n", "a: n\n", "on: x\n", "Y: x\n"] {
+        assert!(parse(text.as_bytes()).is_err(), "{text}");
+    }
+}
+
+#[test]
 fn every_value_has_its_place() {
     let positions = parse(POLICY.as_bytes()).unwrap().1;
     let at = |path: Path| positions.locate(&path).to_string();

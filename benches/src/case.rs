@@ -1,0 +1,156 @@
+//! What all measurements are of: a policy, and an agent that reads contacts for a user.
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context as _;
+use postern_cli::mint::{self, AccessToken, Algorithm, PrivateKey};
+use serde_json::{Map, Value, json};
+
+/// The operation asked for.
+pub(crate) const PATH: &str = "/v1/contacts";
+/// Whom the agent acts for.
+pub(crate) const USER: &str = "0d9c5b6e-6b0e-4f52-9c1e-2a54f2b3c7d1";
+/// Who issues the tokens.
+pub(crate) const ISSUER: &str = "https://login.crm.example/";
+/// Whom the tokens are for.
+pub(crate) const AUDIENCE: &str = "https://api.crm.example";
+
+const AGENT: &str = "support-bot";
+
+/// How long tokens are valid: longer than all measurements take.
+const LIFETIME: Duration = Duration::from_secs(12 * 3600);
+
+/// How much a policy has of everything.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Size {
+    /// Operations, besides the one asked for.
+    pub(crate) routes: usize,
+    /// Agents, besides the one that calls.
+    pub(crate) agents: usize,
+    /// Scopes, besides those of the token.
+    pub(crate) scopes: usize,
+}
+
+impl Size {
+    /// A few of each.
+    pub(crate) const SMALL: Self = Self { routes: 10, agents: 10, scopes: 10 };
+}
+
+/// A policy, and the key of the issuer that it trusts.
+pub(crate) struct Case {
+    key: PrivateKey,
+    /// The policy.
+    pub(crate) policy: Value,
+    now: i64,
+}
+
+impl Case {
+    /// A small policy and a new key.
+    ///
+    /// # Errors
+    ///
+    /// The operating system gives no randomness.
+    pub(crate) fn new(algorithm: Algorithm) -> anyhow::Result<Self> {
+        let key = PrivateKey::generate(algorithm)?;
+        let policy = policy(&key, Size::SMALL);
+        Ok(Self { key, policy, now: now()? })
+    }
+
+    /// The same, and more of it.
+    pub(crate) fn sized(&self, size: Size) -> Value {
+        policy(&self.key, size)
+    }
+
+    /// The issuer's public keys.
+    pub(crate) fn jwks(&self) -> Value {
+        mint::key_set([&self.key])
+    }
+
+    /// When the tokens are looked at, in seconds since the Unix epoch.
+    pub(crate) const fn now(&self) -> i64 {
+        self.now
+    }
+
+    /// A token that no other is like, as long as those of a usual identity provider.
+    ///
+    /// # Errors
+    ///
+    /// The key cannot sign.
+    pub(crate) fn token(&self) -> anyhow::Result<String> {
+        self.signed_by(&self.key)
+    }
+
+    /// Such a token, signed by somebody else's key that has the same name.
+    ///
+    /// # Errors
+    ///
+    /// The operating system gives no randomness, or the key cannot sign.
+    pub(crate) fn forged_token(&self) -> anyhow::Result<String> {
+        self.signed_by(&PrivateKey::generate(self.key.algorithm())?.with_kid(self.key.kid()))
+    }
+
+    fn signed_by(&self, key: &PrivateKey) -> anyhow::Result<String> {
+        let lifetime = i64::try_from(LIFETIME.as_secs())?;
+        let token = AccessToken::new(ISSUER, AUDIENCE, self.now)
+            .valid(self.now, self.now.saturating_add(lifetime))
+            .subject(USER)
+            .client(AGENT)
+            .actor(AGENT)
+            .scope("crm.read crm.write")
+            .roles(&["editor"])
+            .claim("org_id", "acme")
+            .claim("auth_time", self.now)
+            .claim("sid", "f1c2a7d0-5d3b-4d64-8f0a-6d1d3c9f0b42");
+        Ok(token.sign(key)?)
+    }
+}
+
+/// A policy with one limit, for agents, that is never used up.
+fn policy(key: &PrivateKey, size: Size) -> Value {
+    let mut routes = vec![
+        json!({ "path": PATH, "methods": ["GET"], "permission": "contacts:read" }),
+        json!({ "path": "/v1/contacts/{id}", "methods": ["PUT"], "permission": "contacts:write" }),
+        json!({ "path": "/healthz", "public": true }),
+    ];
+    routes.extend((0..size.routes).map(|number| {
+        let path = format!("/v1/collection-{number}/{{id}}");
+        json!({ "path": path, "methods": ["GET"], "permission": "contacts:read" })
+    }));
+    let mut agents =
+        Map::from_iter([(AGENT.to_owned(), json!({ "ceiling": "editor", "owner": "support" }))]);
+    agents.extend(
+        (0..size.agents).map(|number| (format!("agent-{number}"), json!({ "ceiling": "reader" }))),
+    );
+    let mut scopes = Map::from_iter([
+        ("crm.read".to_owned(), json!({ "role": "reader" })),
+        ("crm.write".to_owned(), json!({ "role": "editor" })),
+    ]);
+    scopes.extend(
+        (0..size.scopes).map(|number| (format!("scope-{number}"), json!({ "role": "reader" }))),
+    );
+    json!({
+        "version": 1,
+        "revision": "bench-1",
+        "issuers": [{
+            "issuer": ISSUER,
+            "audiences": [AUDIENCE],
+            "algorithms": [key.algorithm().name()],
+            "jwks": mint::key_set([key]),
+        }],
+        "roles": {
+            "reader": { "permissions": ["contacts:read"] },
+            "editor": { "inherits": ["reader"], "permissions": ["contacts:write"] },
+        },
+        "scopes": scopes,
+        "agents": agents,
+        "routes": routes,
+        "limits": { "agents": [{ "per": "agent", "rate": "1000000/s" }] },
+        "audit": { "log": "access_log" },
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "a real Envoy holds tokens against the real time")]
+fn now() -> anyhow::Result<i64> {
+    let elapsed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    Ok(i64::try_from(elapsed.context("the clock stands before 1970")?.as_secs())?)
+}

@@ -1,0 +1,164 @@
+//! What stands side by side: the filter chains of an Envoy, each in front of an answer of Envoy's
+//! own. None writes an access log.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::case::{AUDIENCE, Case, ISSUER, PATH, USER};
+
+/// One of the chains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Chain {
+    /// No filter.
+    None,
+    /// A Wasm filter that does nothing.
+    Empty,
+    /// What Envoy brings of its own: `jwt_authn`, which remembers the tokens it has verified,
+    /// `rbac` and `local_ratelimit`.
+    NativeCached,
+    /// The same, without that memory: what one gets unless one asks for it.
+    NativeUncached,
+    /// Postern.
+    Postern,
+}
+
+impl Chain {
+    /// All of them, in the order in which they take turns.
+    pub(crate) const ALL: [Self; 5] =
+        [Self::None, Self::Empty, Self::NativeCached, Self::NativeUncached, Self::Postern];
+
+    /// What it is called in figures.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Empty => "empty",
+            Self::NativeCached => "native_cached",
+            Self::NativeUncached => "native_uncached",
+            Self::Postern => "postern",
+        }
+    }
+
+    /// Whether it turns a request without a token away.
+    pub(crate) const fn guards(self) -> bool {
+        !matches!(self, Self::None | Self::Empty)
+    }
+
+    /// The configuration of an Envoy that has it, on ports that the system chooses.
+    pub(crate) fn bootstrap(self, case: &Case, wasm: &Path, empty: &Path) -> Value {
+        let mut filters = match self {
+            Self::None => Vec::new(),
+            Self::Empty => vec![wasm_filter("empty", empty, &json!({}))],
+            Self::NativeCached => native(case, json!({ "jwt_cache_size": 1000 })),
+            Self::NativeUncached => native(case, Value::Null),
+            Self::Postern => vec![wasm_filter("postern", wasm, &case.policy)],
+        };
+        filters.push(filter("router", "router.v3.Router", json!({})));
+        bootstrap(filters)
+    }
+}
+
+fn filter(name: &str, kind: &str, config: Value) -> Value {
+    let kind = format!("type.googleapis.com/envoy.extensions.filters.http.{kind}");
+    json!({ "name": format!("envoy.filters.http.{name}"), "typed_config": typed(&kind, config) })
+}
+
+fn typed(kind: &str, mut config: Value) -> Value {
+    if let Some(config) = config.as_object_mut() {
+        config.insert("@type".to_owned(), kind.into());
+    }
+    config
+}
+
+fn wasm_filter(name: &str, path: &Path, policy: &Value) -> Value {
+    let config = json!({
+        "name": name,
+        "root_id": name,
+        "failure_policy": "FAIL_RELOAD",
+        "vm_config": {
+            "vm_id": name,
+            "runtime": "envoy.wasm.runtime.v8",
+            "code": { "local": { "filename": path } },
+        },
+        "configuration": typed(
+            "type.googleapis.com/google.protobuf.Struct",
+            json!({ "value": policy }),
+        ),
+    });
+    filter("wasm", "wasm.v3.Wasm", json!({ "config": config }))
+}
+
+fn native(case: &Case, cache: Value) -> Vec<Value> {
+    let mut provider = json!({
+        "issuer": ISSUER,
+        "audiences": [AUDIENCE],
+        "local_jwks": { "inline_string": case.jwks().to_string() },
+        "payload_in_metadata": "claims",
+    });
+    if let (Some(provider), false) = (provider.as_object_mut(), cache.is_null()) {
+        provider.insert("jwt_cache_config".to_owned(), cache);
+    }
+    let authenticate = json!({
+        "providers": { "login": provider },
+        "rules": [{ "match": { "prefix": "/" }, "requires": { "provider_name": "login" } }],
+    });
+    let reads = json!({ "and_rules": { "rules": [
+        { "url_path": { "path": { "prefix": PATH } } },
+        { "header": { "name": ":method", "string_match": { "exact": "GET" } } },
+    ] } });
+    let user = json!({ "metadata": {
+        "filter": "envoy.filters.http.jwt_authn",
+        "path": [{ "key": "claims" }, { "key": "sub" }],
+        "value": { "string_match": { "exact": USER } },
+    } });
+    let authorize = json!({ "rules": {
+        "action": "ALLOW",
+        "policies": { "contacts": { "permissions": [reads], "principals": [user] } },
+    } });
+    let always = json!({ "default_value": { "numerator": 100 } });
+    let limit = json!({
+        "stat_prefix": "bench",
+        "token_bucket": {
+            "max_tokens": 1_000_000,
+            "tokens_per_fill": 1_000_000,
+            "fill_interval": "1s",
+        },
+        "filter_enabled": always,
+        "filter_enforced": always,
+    });
+    vec![
+        filter("jwt_authn", "jwt_authn.v3.JwtAuthentication", authenticate),
+        filter("rbac", "rbac.v3.RBAC", authorize),
+        filter("local_ratelimit", "local_ratelimit.v3.LocalRateLimit", limit),
+    ]
+}
+
+fn bootstrap(filters: Vec<Value>) -> Value {
+    let any_port = json!({ "socket_address": { "address": "127.0.0.1", "port_value": 0 } });
+    let answer = json!({ "status": 200, "body": { "inline_string": "ok\n" } });
+    let manager = typed(
+        "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3\
+         .HttpConnectionManager",
+        json!({
+            "stat_prefix": "bench",
+            "codec_type": "HTTP1",
+            "normalize_path": true,
+            "route_config": { "virtual_hosts": [{
+                "name": "all",
+                "domains": ["*"],
+                "routes": [{ "match": { "prefix": "/" }, "direct_response": answer }],
+            }] },
+            "http_filters": filters,
+        }),
+    );
+    let network_filter =
+        json!({ "name": "envoy.filters.network.http_connection_manager", "typed_config": manager });
+    json!({
+        "admin": { "address": any_port },
+        "static_resources": { "listeners": [{
+            "name": "bench",
+            "address": any_port,
+            "filter_chains": [{ "filters": [network_filter] }],
+        }] },
+    })
+}

@@ -1,0 +1,203 @@
+//! An Envoy with one worker and one filter chain: started, timed, stopped.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, fs, process, thread};
+
+use anyhow::{Context as _, bail};
+use postern_demo::client::Request;
+use postern_demo::{interrupt, repository};
+use serde_json::Value;
+
+use crate::case::{Case, PATH};
+use crate::chain::Chain;
+use crate::cores::Cores;
+
+/// How long it may take to answer; compiling the filter is most of it.
+const STARTS_WITHIN: Duration = Duration::from_secs(60);
+/// How often it is asked whether it is ready.
+const PAUSE: Duration = Duration::from_millis(2);
+/// How many of the log's last bytes an error shows.
+const LOG_TAIL: usize = 2_000;
+
+/// What Envoys are started from.
+pub(crate) struct Kit {
+    program: PathBuf,
+    wasm: PathBuf,
+    empty: PathBuf,
+    case: Case,
+    /// What is asked of them.
+    pub(crate) token: String,
+    directory: PathBuf,
+}
+
+impl Kit {
+    /// The Envoy at `ENVOY`, the filters at `POSTERN_WASM` and `EMPTY_WASM`, and a directory for
+    /// this run, which is gone when this is dropped.
+    ///
+    /// # Errors
+    ///
+    /// One of the variables is not set, or the directory cannot be made.
+    pub(crate) fn new(case: Case) -> anyhow::Result<Self> {
+        let path = |name: &str| {
+            let path = env::var_os(name).with_context(|| format!("{name} is not set: use make"))?;
+            fs::canonicalize(&path).with_context(|| format!("{name} is `{}`", path.display()))
+        };
+        let (program, wasm, empty) = (path("ENVOY")?, path("POSTERN_WASM")?, path("EMPTY_WASM")?);
+        let directory = repository().join(".run").join(format!("bench-{}", process::id()));
+        fs::create_dir_all(&directory)?;
+        let token = case.token()?;
+        Ok(Self { program, wasm, empty, case, token, directory })
+    }
+}
+
+impl Drop for Kit {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.directory));
+    }
+}
+
+/// A running Envoy; ends when dropped.
+pub(crate) struct Envoy {
+    child: Child,
+    files: PathBuf,
+    listen: SocketAddr,
+    /// How long it took from the start to the first answer.
+    pub(crate) ready_after: Duration,
+}
+
+impl Envoy {
+    /// Starts it and waits until it answers the request that is measured.
+    ///
+    /// # Errors
+    ///
+    /// It ends, or does not allow the request in time, or lets one without a token through; the
+    /// error shows its log.
+    #[expect(clippy::disallowed_methods, reason = "a measurement of real time")]
+    pub(crate) fn start(kit: &Kit, chain: Chain, cores: &Cores) -> anyhow::Result<Self> {
+        let files = kit.directory.join(chain.name());
+        fs::create_dir_all(&files)?;
+        // What an earlier one left there is not this one's.
+        drop(fs::remove_file(files.join("admin")));
+        let configuration = chain.bootstrap(&kit.case, &kit.wasm, &kit.empty);
+        fs::write(files.join("bootstrap.json"), configuration.to_string())?;
+
+        let start = Instant::now();
+        let mut envoy = Self {
+            child: spawn(cores.server(&kit.program), &files)?,
+            files,
+            listen: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0),
+            ready_after: Duration::ZERO,
+        };
+        let checked = envoy.settle(start, &kit.token).and_then(|()| envoy.check(chain));
+        match checked {
+            Ok(()) => Ok(envoy),
+            Err(error) => bail!("{}: {error:#}\n{}", chain.name(), envoy.log_tail()),
+        }
+    }
+
+    fn settle(&mut self, start: Instant, token: &str) -> anyhow::Result<()> {
+        let request = Request::get(PATH).bearer(token);
+        loop {
+            interrupt::check()?;
+            if let Some(status) = self.child.try_wait()? {
+                bail!("it ended: {status}");
+            }
+            if let Some(listen) = self.listener() {
+                self.listen = listen;
+                let status = request.send(listen)?.status;
+                if status != 200 {
+                    bail!("a request that must pass was answered with {status}");
+                }
+                self.ready_after = start.elapsed();
+                return Ok(());
+            }
+            if start.elapsed() > STARTS_WITHIN {
+                bail!("not ready within {} s", STARTS_WITHIN.as_secs());
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+
+    /// Where it listens, once it says that it is ready.
+    fn listener(&self) -> Option<SocketAddr> {
+        let admin = fs::read_to_string(self.files.join("admin")).ok()?.trim().parse().ok()?;
+        let ask = |path: &str| {
+            let answer = Request::get(path).send(admin).ok()?;
+            String::from_utf8(answer.body).ok()
+        };
+        if !ask("/ready")?.contains("LIVE") {
+            return None;
+        }
+        let listeners: Value = serde_json::from_str(&ask("/listeners?format=json")?).ok()?;
+        let path = "/listener_statuses/0/local_address/socket_address/port_value";
+        let port = u16::try_from(listeners.pointer(path)?.as_u64()?).ok()?;
+        (port > 0).then(|| SocketAddr::new(admin.ip(), port))
+    }
+
+    fn check(&self, chain: Chain) -> anyhow::Result<()> {
+        let expected = if chain.guards() { 401 } else { 200 };
+        let status = Request::get(PATH).send(self.listen)?.status;
+        if status != expected {
+            bail!("a request without a token was answered with {status}, expected {expected}");
+        }
+        Ok(())
+    }
+
+    /// Where it takes requests.
+    pub(crate) const fn listen(&self) -> SocketAddr {
+        self.listen
+    }
+
+    /// The CPU time it has taken so far, in microseconds.
+    ///
+    /// # Errors
+    ///
+    /// The system does not tell: it is no Linux.
+    pub(crate) fn cpu_micros(&self) -> anyhow::Result<f64> {
+        /// Of the kernel's interface, whatever the kernel itself counts in.
+        const MICROS_PER_TICK: f64 = 10_000.0;
+        let path = format!("/proc/{}/stat", self.child.id());
+        let stat = fs::read_to_string(&path).with_context(|| format!("cannot read `{path}`"))?;
+        // After the name, which may have spaces in it: user time is the 12th field, then system.
+        let fields = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
+        let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
+        let ticks: Vec<f64> = ticks.collect::<Result<_, _>>()?;
+        if ticks.len() != 2 {
+            bail!("`{path}` is not as proc(5) says");
+        }
+        Ok(ticks.iter().sum::<f64>() * MICROS_PER_TICK)
+    }
+
+    fn log_tail(&self) -> String {
+        let log = fs::read(self.files.join("log")).unwrap_or_default();
+        let tail = log.get(log.len().saturating_sub(LOG_TAIL)..).unwrap_or_default();
+        String::from_utf8_lossy(tail).into_owned()
+    }
+}
+
+impl Drop for Envoy {
+    fn drop(&mut self) {
+        // It holds nothing that would have to be put in order.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn spawn(mut command: Command, files: &Path) -> anyhow::Result<Child> {
+    command
+        .arg("--config-path")
+        .arg(files.join("bootstrap.json"))
+        .arg("--admin-address-path")
+        .arg(files.join("admin"))
+        .arg("--log-path")
+        .arg(files.join("log"))
+        .args(["--concurrency", "1", "--log-level", "warning", "--disable-hot-restart"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .context("cannot start Envoy")
+}

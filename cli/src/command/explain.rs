@@ -1,0 +1,111 @@
+//! `postern explain`.
+
+mod finding;
+mod memory;
+mod report;
+mod text;
+mod watch;
+
+use anyhow::{anyhow, bail};
+use clap::Args;
+use postern::decision::{Engine, Request};
+use postern::host::Timestamp;
+
+use super::Answer;
+use super::file::{Input, one_stdin};
+use super::output::{print, print_json};
+use super::problems::Source;
+use super::time::Moment;
+use memory::Memory;
+use report::{Asked, Report};
+use watch::Watch;
+
+/// Explain what a policy decides of a request, step by step, and why.
+///
+/// Runs the engine that the filter runs. Nothing is remembered between two runs, so limits are
+/// those of a caller that has not called before. Exit code 1 if the request is denied.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  postern explain policy.yaml --path /v1/contacts --token-file token.jwt
+  postern explain policy.yaml --method PUT --path /v1/contacts/7 --token-file - < token.jwt
+A token given by --token shows in lists of processes and in the shell's history; one given by
+--token-file does not. Neither is ever printed.")]
+pub(super) struct Explain {
+    /// A policy, in YAML or JSON
+    #[arg(value_name = "FILE")]
+    file: Input,
+    /// The request's method
+    #[arg(long, default_value = "GET")]
+    method: String,
+    /// The request's path, with its query if it has one
+    #[arg(long)]
+    path: String,
+    /// The access token; better use --token-file
+    #[arg(long, conflicts_with = "token_file")]
+    token: Option<String>,
+    /// A file with the access token
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<Input>,
+    /// A header of the request, again for more
+    #[arg(long = "header", value_name = "NAME: VALUE")]
+    headers: Vec<String>,
+    /// When the request comes, if not now: in RFC 3339 or in seconds since 1970
+    #[arg(long, value_name = "TIME")]
+    at: Option<Moment>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Explain {
+    pub(super) fn run(&self) -> anyhow::Result<Answer> {
+        one_stdin([&self.file].into_iter().chain(&self.token_file))?;
+        let (_, policy) = Source::read(&self.file)?.policy()?;
+        let token = match &self.token_file {
+            Some(input) => Some(input.read_word()?),
+            None => self.token.as_ref().map(|token| token.trim().to_owned()),
+        };
+        let mut headers = self.headers()?;
+        headers.extend(token.map(|token| ("authorization".to_owned(), format!("Bearer {token}"))));
+        let bytes: Vec<_> =
+            headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
+        let request = Request {
+            method: self.method.as_bytes(),
+            path: self.path.as_bytes(),
+            headers: &bytes,
+            strips_headers: true,
+        };
+        let now = self.at.unwrap_or_else(Moment::now);
+        let host = Memory::new(Timestamp::from_secs(now.as_secs().unsigned_abs()));
+
+        // Nobody else decides here, so one decision needs no random name.
+        let engine = Engine::new(policy, [0; 16]);
+        let mut watch = Watch::new(engine.policy(), &request);
+        let decision = engine.decide(&request, &host, &mut watch);
+
+        let asked = Asked::new(&self.method, &self.path, now, &engine.policy().version);
+        let report = Report::new(asked, watch.finish(), decision, &bytes);
+        if self.json {
+            print_json(&report)?;
+        } else {
+            print(&text::render(&report))?;
+        }
+        Ok(report.decision.allowed.into())
+    }
+
+    fn headers(&self) -> anyhow::Result<Vec<(String, String)>> {
+        let pair = |header: &String| {
+            // What does not look like a header may be a token, so it is not repeated.
+            let (name, value) = header
+                .split_once(':')
+                .ok_or_else(|| anyhow!("expected `--header 'NAME: VALUE'`"))?;
+            let name = name.trim();
+            if name.is_empty() {
+                bail!("expected a header's name before the `:`");
+            }
+            Ok((name.to_owned(), value.trim().to_owned()))
+        };
+        self.headers.iter().map(pair).collect()
+    }
+}

@@ -1,0 +1,216 @@
+//! What each step of the walk found, as data: `--json` prints it, and people get it in words.
+
+use postern::policy::{
+    Agent, Condition, Kind, Operation, PermissionId, Policy, RoleId, Unregistered,
+};
+use postern::session::Session;
+use postern::token::Claims;
+use serde::Serialize;
+
+use crate::command::time::Moment;
+use crate::command::token::Decoded;
+
+/// One step of the walk.
+#[derive(Serialize)]
+pub(super) struct Step {
+    #[serde(flatten)]
+    pub(super) finding: Finding,
+    pub(super) passed: bool,
+    /// Why it ended the walk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reason: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub(super) enum Finding {
+    Firewall(Firewall),
+    Route(Route),
+    Token(Token),
+    Principal(Principal),
+    Authorize(Authorize),
+    Limits(Limits),
+}
+
+/// Headers that only Postern may set, and the caller did.
+#[derive(Serialize)]
+pub(super) struct Firewall {
+    pub(super) removed: Vec<String>,
+}
+
+#[derive(Default, Serialize)]
+pub(super) struct Route {
+    /// Which of the policy's `routes`; none where Postern answers itself.
+    pub(super) index: Option<usize>,
+    pub(super) template: Option<String>,
+    pub(super) access: Option<&'static str>,
+    pub(super) permission: Option<String>,
+    /// The methods that the path has, where the one asked for is not among them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) methods: Option<Vec<String>>,
+}
+
+/// What the token says of itself, true only if it is `verified`.
+#[derive(Default, Serialize)]
+pub(super) struct Token {
+    pub(super) verified: bool,
+    pub(super) issuer: Option<String>,
+    pub(super) algorithm: Option<String>,
+    pub(super) key_id: Option<String>,
+    pub(super) expires: Option<Moment>,
+}
+
+impl Token {
+    pub(super) fn of(token: Option<&str>, verified: bool) -> Self {
+        let Some(decoded) = token.and_then(|token| Decoded::parse(token).ok()) else {
+            return Self::default();
+        };
+        Self {
+            verified,
+            issuer: decoded.text("iss").map(str::to_owned),
+            algorithm: decoded.parameter("alg").map(str::to_owned),
+            key_id: decoded.parameter("kid").map(str::to_owned),
+            expires: decoded.date("exp").map(Moment::from_secs),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Principal {
+    pub(super) kind: &'static str,
+    pub(super) subject: String,
+    pub(super) client: String,
+    pub(super) agent: Option<String>,
+    pub(super) registered: bool,
+    pub(super) owner: Option<String>,
+    pub(super) delegated: bool,
+    pub(super) organization: Option<String>,
+    /// The current one first.
+    pub(super) actors: Vec<String>,
+}
+
+impl Principal {
+    pub(super) fn of(policy: &Policy, session: &Session) -> Self {
+        let principal = &session.principal;
+        let registered = principal.registered().and_then(|id| policy.agents.get(id));
+        Self {
+            kind: principal.kind.name(),
+            subject: principal.subject.clone(),
+            client: principal.client.clone(),
+            agent: principal.agent.as_ref().map(|agent| agent.name.clone()),
+            registered: registered.is_some(),
+            owner: registered.and_then(|agent| agent.owner.clone()),
+            delegated: principal.delegated,
+            organization: principal.organization.clone(),
+            actors: principal.actors.clone(),
+        }
+    }
+}
+
+/// All that must hold the permission, and whether it does.
+#[derive(Serialize)]
+pub(super) struct Authorize {
+    pub(super) permission: String,
+    /// The token's scopes; a scope without a role grants nothing.
+    pub(super) scopes: Vec<Scope>,
+    /// The roles of the user, where somebody acts for one.
+    pub(super) user_roles: Option<Vec<Role>>,
+    /// The role beyond which the agent never reaches.
+    pub(super) ceiling: Option<Role>,
+    /// Whether the permission is one that the agent never gets.
+    pub(super) never: bool,
+    /// The conditions on the token.
+    pub(super) conditions: Vec<Outcome>,
+    /// The scope that would do and grants the least besides.
+    pub(super) smallest_scope: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Scope {
+    pub(super) scope: String,
+    pub(super) role: Option<Role>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Role {
+    pub(super) role: String,
+    /// Whether it holds the permission.
+    pub(super) holds: bool,
+}
+
+#[derive(Serialize)]
+pub(super) struct Outcome {
+    /// Where it stands in the policy.
+    pub(super) condition: String,
+    pub(super) holds: bool,
+}
+
+impl Authorize {
+    pub(super) fn of(
+        policy: &Policy,
+        operation: &Operation,
+        permission: PermissionId,
+        session: &Session,
+    ) -> Self {
+        let (principal, claims) = (&session.principal, &session.claims);
+        let role = |id: RoleId| Role {
+            role: policy.roles.name(id).to_owned(),
+            holds: policy.roles.holds(id, permission),
+        };
+        let scope = |scope: &str| Scope {
+            scope: scope.to_owned(),
+            role: policy.scopes.get(scope).map(|id| role(*id)),
+        };
+        let agent = principal.registered().and_then(|id| policy.agents.get(id));
+        let agent = agent.filter(|_| principal.kind == Kind::Agent);
+        let ceiling = match (agent, policy.agents.unregistered) {
+            _ if principal.kind == Kind::Human => None,
+            (Some(agent), _) => Some(agent.ceiling),
+            (None, Unregistered::Ceiling(role)) => Some(role),
+            (None, Unregistered::Deny) => None,
+        };
+        Self {
+            permission: policy.permissions.name(permission).to_owned(),
+            scopes: claims.scopes().map(scope).collect(),
+            user_roles: principal
+                .delegated
+                .then(|| principal.roles.iter().map(|id| role(*id)).collect()),
+            ceiling: ceiling.map(role),
+            never: agent.is_some_and(|agent| agent.never.contains(&permission)),
+            conditions: conditions(operation, agent, claims),
+            smallest_scope: operation.scope.clone(),
+        }
+    }
+}
+
+fn conditions(operation: &Operation, agent: Option<&Agent>, claims: &Claims) -> Vec<Outcome> {
+    let outcomes = |place: String, list: &[Condition]| -> Vec<Outcome> {
+        let outcome = |(number, condition): (usize, &Condition)| Outcome {
+            condition: format!("{place}.require[{number}]"),
+            holds: condition.holds(claims),
+        };
+        list.iter().enumerate().map(outcome).collect()
+    };
+    let mut all = Vec::new();
+    if let Some(agent) = agent {
+        all.extend(outcomes(format!("agents.{}", agent.name), &agent.require));
+    }
+    if let Some(index) = operation.index {
+        all.extend(outcomes(format!("routes[{index}]"), &operation.require));
+    }
+    all
+}
+
+#[derive(Serialize)]
+pub(super) struct Limits {
+    pub(super) limits: Vec<Left>,
+}
+
+/// What is left of one limit.
+#[derive(Serialize)]
+pub(super) struct Left {
+    pub(super) limit: String,
+    pub(super) rate: String,
+    pub(super) burst: u32,
+    pub(super) remaining: u32,
+}

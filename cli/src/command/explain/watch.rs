@@ -1,0 +1,151 @@
+//! Watches the walk of a request.
+
+use postern::decision::{Request, Step as Seen, Witness};
+use postern::denial::{Denial, Refusal};
+use postern::limit::{Class, Refused, Usage};
+use postern::policy::{Access, Operation, Policy};
+use postern::route::NormalPath;
+use postern::session::Session;
+use postern::token::credential;
+
+use super::finding::{Authorize, Finding, Firewall, Left, Limits, Principal, Route, Step, Token};
+
+/// Writes down what each step found. The engine tells of what passed; what was refused is looked
+/// up in the policy here.
+pub(super) struct Watch<'a> {
+    policy: &'a Policy,
+    request: &'a Request<'a>,
+    steps: Vec<Step>,
+    operation: Option<&'a Operation>,
+    /// What will be said of the next step, whether it passes or not.
+    authorize: Option<Authorize>,
+    refusal: Option<Refusal>,
+}
+
+/// What was seen of the whole walk.
+pub(super) struct Walk {
+    pub(super) steps: Vec<Step>,
+    pub(super) refusal: Option<Refusal>,
+}
+
+impl<'a> Watch<'a> {
+    pub(super) const fn new(policy: &'a Policy, request: &'a Request<'a>) -> Self {
+        Self { policy, request, steps: Vec::new(), operation: None, authorize: None, refusal: None }
+    }
+
+    pub(super) fn finish(self) -> Walk {
+        Walk { steps: self.steps, refusal: self.refusal }
+    }
+
+    fn passed(&mut self, finding: Finding) {
+        self.steps.push(Step { finding, passed: true, reason: None });
+    }
+
+    fn firewall(&self, places: &[usize]) -> Firewall {
+        let names = places.iter().filter_map(|place| self.request.headers.get(*place));
+        let removed = names.map(|(name, _)| String::from_utf8_lossy(name).into_owned()).collect();
+        Firewall { removed }
+    }
+
+    fn route(&self, operation: &Operation) -> Route {
+        let (access, permission) = match operation.access {
+            Access::Metadata => ("metadata", None),
+            Access::Permission(id) => ("permission", Some(self.policy.permissions.name(id))),
+            Access::Public => ("public", None),
+        };
+        Route {
+            index: operation.index,
+            template: Some(operation.template.clone()),
+            access: Some(access),
+            permission: permission.map(str::to_owned),
+            methods: None,
+        }
+    }
+
+    fn token(&self, verified: bool) -> Token {
+        Token::of(credential::find(self.request.headers, None).ok(), verified)
+    }
+
+    fn session(&mut self, session: &Session) {
+        self.passed(Finding::Token(self.token(true)));
+        self.passed(Finding::Principal(Principal::of(self.policy, session)));
+        self.authorize = self.operation.and_then(|operation| match operation.access {
+            Access::Permission(id) => Some(Authorize::of(self.policy, operation, id, session)),
+            Access::Metadata | Access::Public => None,
+        });
+    }
+
+    fn left(&self, usages: impl Iterator<Item = Usage>) -> Limits {
+        let left = |usage: Usage| {
+            let limits = match usage.class {
+                Class::Agents => &self.policy.agent_limits,
+                Class::Humans => &self.policy.human_limits,
+            };
+            let limit = limits.limits.iter().find(|limit| usage.is_of(limit))?;
+            Some(Left {
+                limit: limit.name().to_owned(),
+                rate: limit.rate().to_string(),
+                burst: limit.burst().get(),
+                remaining: usage.remaining,
+            })
+        };
+        Limits { limits: usages.filter_map(left).collect() }
+    }
+
+    /// The step that did not pass is the one after the last that did.
+    fn refused(&mut self, refusal: &Refusal) {
+        self.refusal = Some(*refusal);
+        let path = NormalPath::parse(self.request.path);
+        // With a good path, only the headers can make a request malformed before its route.
+        if let [only] = self.steps.as_mut_slice()
+            && path.is_ok()
+            && refusal.denial == Denial::InvalidRequest
+        {
+            (only.passed, only.reason) = (false, Some(refusal.reason));
+            return;
+        }
+        let finding = match self.steps.last().map(|step| &step.finding) {
+            None | Some(Finding::Firewall(_)) => {
+                let permits = |path| self.policy.operations.permits(path);
+                let methods = path.as_ref().ok().map(permits);
+                let methods = methods.map(|list| list.into_iter().map(str::to_owned).collect());
+                Finding::Route(Route { methods, ..Route::default() })
+            }
+            Some(Finding::Route(_) | Finding::Token(_)) => Finding::Token(self.token(false)),
+            Some(Finding::Principal(_)) => match self.authorize.take() {
+                Some(authorize) => Finding::Authorize(authorize),
+                None => return,
+            },
+            Some(Finding::Authorize(_) | Finding::Limits(_)) => {
+                let usage = match refusal.limit {
+                    Some(Refused::Exceeded { usage, .. }) => Some(usage),
+                    Some(Refused::Unavailable) | None => None,
+                };
+                Finding::Limits(self.left(usage.into_iter()))
+            }
+        };
+        self.steps.push(Step { finding, passed: false, reason: Some(refusal.reason) });
+    }
+}
+
+impl Witness for Watch<'_> {
+    fn saw(&mut self, step: Seen<'_>) {
+        match step {
+            Seen::Firewall(places) => self.passed(Finding::Firewall(self.firewall(places))),
+            Seen::Route(operation) => {
+                // The same one, for as long as the policy lives.
+                let mut operations = self.policy.operations.iter();
+                self.operation = operations.find(|known| std::ptr::eq(*known, operation));
+                self.passed(Finding::Route(self.route(operation)));
+            }
+            Seen::Session(session) => self.session(session),
+            Seen::Authorized => {
+                if let Some(authorize) = self.authorize.take() {
+                    self.passed(Finding::Authorize(authorize));
+                }
+            }
+            Seen::Limited(usages) => self.passed(Finding::Limits(self.left(usages.iter()))),
+            Seen::Refused(refusal) => self.refused(refusal),
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The `postern` command as it is typed: what it prints, and its exit code.
+
+#![cfg(test)]
+
+mod check;
+mod explain;
+mod lab;
+mod plumbing;
+mod schema;
+mod token;

@@ -1,0 +1,237 @@
+//! What a denied caller gets: RFC 9457, RFC 6750 §3, RFC 9728 §5.1 and the rate limit fields.
+
+#![cfg(test)]
+
+use std::collections::BTreeMap;
+
+use postern::denial::Denial;
+use postern_cli::mint::{AccessToken, Algorithm, PrivateKey};
+use postern_tests::engine::{Call, Gate, Outcome, call, compact, get, policy, token};
+use serde_json::{Value, json};
+
+const METADATA: &str = "https://api.crm.example/.well-known/oauth-protected-resource/crm";
+
+/// Words of the token below that no answer may repeat.
+const PRIVATE: [&str; 5] = ["ada-lovelace", "private-app", "private-org", "token-4711", "stranger"];
+
+/// A policy that can deny for every reason.
+fn strict() -> Value {
+    let mut policy = policy();
+    policy["limits"] = json!({ "humans": [
+        { "per": "user", "rate": "60/min", "burst": 1 },
+        { "per": "organization", "rate": "1000/h" },
+    ] });
+    policy["routes"][1]["require"] = json!([{ "claim": "acr", "exists": true }]);
+    policy
+}
+
+fn secretive(scope: &str) -> AccessToken {
+    token("ada-lovelace", "private-app", scope)
+        .claim("org_id", "private-org")
+        .claim("jti", "token-4711")
+        .roles(&["reader"])
+}
+
+/// A request that is denied so, and what came of it.
+fn provoke(denial: Denial) -> (Outcome, String) {
+    let gate = Gate::new(&strict());
+    let read = || get("/v1/contacts?query=secret");
+    let sent = |call: Call, token: AccessToken| (call, compact(&token));
+    let (call, token) = match denial {
+        Denial::AgentCeiling => {
+            sent(call("POST", "/v1/exports"), secretive("crm.admin").actor("support-bot"))
+        }
+        Denial::AgentForbidden => {
+            sent(call("PUT", "/v1/deals/1"), secretive("crm.admin").actor("support-bot"))
+        }
+        Denial::AgentUnknown => sent(read(), secretive("crm.read").actor("stranger")),
+        Denial::ConditionFailed => sent(call("PUT", "/v1/contacts/1"), secretive("crm.write")),
+        Denial::ExpiredToken => sent(read(), secretive("crm.read").valid(1, 2)),
+        Denial::InsufficientScope => sent(call("PUT", "/v1/contacts/1"), secretive("crm.read")),
+        Denial::InvalidRequest => {
+            sent(read().header("Authorization", "Bearer x"), secretive("crm.read"))
+        }
+        Denial::InvalidToken => sent(read(), secretive("crm.read").claim("act", "stranger")),
+        Denial::MissingToken => (read(), String::new()),
+        Denial::NoRoute => sent(call("DELETE", "/v1/contacts"), secretive("crm.admin")),
+        Denial::NotReady => {
+            gate.world.break_store(true);
+            sent(read(), secretive("crm.read"))
+        }
+        Denial::RateLimited => {
+            let token = compact(&secretive("crm.read"));
+            assert_eq!(gate.ask(&read().bearer(&token)).code(), "allow");
+            (read(), token)
+        }
+        Denial::UnboundToken => sent(read(), secretive("crm.read").claim("cnf", json!({}))),
+        Denial::UnknownKey => {
+            let other = PrivateKey::generate(Algorithm::EdDsa).unwrap();
+            (read(), secretive("crm.read").sign(&other).unwrap())
+        }
+        Denial::UserLacksRole => {
+            sent(call("PUT", "/v1/contacts/1"), secretive("crm.write").actor("support-bot"))
+        }
+        Denial::WrongAudience => sent(read(), secretive("crm.read").claim("aud", "elsewhere")),
+    };
+    let call = if token.is_empty() { call } else { call.bearer(&token) };
+    (gate.ask(&call), token)
+}
+
+/// The parameters of a `Bearer` challenge (RFC 9110 §11.2, RFC 6750 §3), each named once.
+fn challenge(outcome: &Outcome) -> Option<BTreeMap<String, String>> {
+    let values = outcome.response("www-authenticate");
+    assert!(values.len() <= 1, "{values:?}");
+    let parameters = values.first()?.strip_prefix("Bearer").unwrap();
+    let mut read = BTreeMap::new();
+    for parameter in parameters.split(',').filter(|text| !text.is_empty()) {
+        let (name, value) = parameter.trim_start().split_once('=').unwrap();
+        let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap();
+        assert!(read.insert(name.to_owned(), value.to_owned()).is_none(), "{name} twice");
+    }
+    Some(read)
+}
+
+#[test]
+fn every_denial_is_told_as_rfc9457_wants_it() {
+    for denial in Denial::ALL {
+        let (outcome, _) = provoke(denial);
+        let (reply, problem) = (outcome.reply(), outcome.problem());
+        assert_eq!(outcome.code(), denial.code());
+        assert_eq!(reply.status, denial.status());
+        assert_eq!(problem["status"], reply.status);
+        assert!(problem["type"].is_string() && problem["title"].is_string(), "{denial:?}");
+        assert!(problem["detail"].as_str().is_some_and(|text| text.len() > 3), "{denial:?}");
+        assert_eq!(problem["decision"], outcome.record["id"]);
+        assert_eq!(outcome.response("content-type"), ["application/problem+json"]);
+        assert_eq!(outcome.response("cache-control"), ["no-store"]);
+    }
+}
+
+#[test]
+fn no_answer_repeats_anything_of_the_token_or_the_query() {
+    for denial in Denial::ALL {
+        let (outcome, token) = provoke(denial);
+        let whole = format!("{:?}", outcome.reply());
+        for word in PRIVATE.into_iter().chain(["secret"]) {
+            assert!(!whole.contains(word), "{denial:?}: {whole}");
+        }
+        let token = token.as_bytes().windows(20).map(|part| str::from_utf8(part).unwrap());
+        token.for_each(|part| assert!(!whole.contains(part), "{denial:?}: {whole}"));
+    }
+}
+
+#[test]
+fn rfc6750_3_1_the_challenge_has_the_error_that_fits_the_status() {
+    for denial in Denial::ALL {
+        let (outcome, _) = provoke(denial);
+        let error = challenge(&outcome).map(|challenge| challenge.get("error").cloned());
+        let expected = match outcome.reply().status {
+            400 => Some(Some("invalid_request")),
+            401 if denial == Denial::MissingToken => Some(None),
+            401 => Some(Some("invalid_token")),
+            403 if denial == Denial::InsufficientScope => Some(Some("insufficient_scope")),
+            _ => None,
+        };
+        assert_eq!(error.as_ref().map(Option::as_deref), expected, "{denial:?}");
+    }
+}
+
+#[test]
+fn rfc6750_3_challenges_are_made_of_the_characters_that_they_may_have() {
+    for denial in Denial::ALL {
+        let (outcome, _) = provoke(denial);
+        let Some(challenge) = challenge(&outcome) else { continue };
+        let described = challenge.get("error_description");
+        assert_eq!(described.is_some(), challenge.contains_key("error"), "{denial:?}");
+        for (name, value) in &challenge {
+            let fits = |byte| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+            assert!(!value.is_empty() && value.bytes().all(fits), "{name}={value}");
+        }
+        let scope = challenge.get("scope").map(String::as_str).unwrap_or_default();
+        assert!(scope.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)));
+    }
+}
+
+#[test]
+fn rfc9728_5_1_every_challenge_says_where_the_metadata_is() {
+    for denial in Denial::ALL {
+        let (outcome, _) = provoke(denial);
+        if let Some(challenge) = challenge(&outcome) {
+            assert_eq!(challenge.get("resource_metadata").map(String::as_str), Some(METADATA));
+        }
+    }
+}
+
+#[test]
+fn without_a_resource_and_a_token_the_challenge_is_bare() {
+    let mut policy = policy();
+    policy.as_object_mut().unwrap().remove("resource");
+    policy["scopes"] = json!({});
+    let outcome = Gate::new(&policy).ask(&get("/v1/contacts"));
+    assert_eq!(outcome.response("www-authenticate"), ["Bearer"]);
+}
+
+#[test]
+fn the_scope_that_is_named_grants_the_operation_and_the_least_besides() {
+    let mut policy = policy();
+    policy["scopes"]["a.all"] = json!({ "role": "admin" });
+    policy["scopes"]["z.read"] = json!({ "role": "reader" });
+    let gate = Gate::new(&policy);
+    for (method, path, scope) in [
+        ("GET", "/v1/contacts", "crm.read"),
+        ("PUT", "/v1/contacts/1", "crm.write"),
+        ("POST", "/v1/exports", "a.all"),
+    ] {
+        for call in [
+            call(method, path),
+            call(method, path).bearer(&compact(&token("ada", "app", "openid"))),
+        ] {
+            let outcome = gate.ask(&call);
+            assert_eq!(challenge(&outcome).unwrap()["scope"], scope);
+            assert_eq!(outcome.problem()["scope"], scope);
+        }
+    }
+}
+
+#[test]
+fn a_scope_that_would_not_help_is_not_named() {
+    for denial in [Denial::AgentCeiling, Denial::AgentForbidden, Denial::UserLacksRole] {
+        let (outcome, _) = provoke(denial);
+        assert_eq!(outcome.problem().get("scope"), None, "{denial:?}");
+        assert!(outcome.problem()["permission"].is_string(), "{denial:?}");
+    }
+}
+
+#[test]
+fn a_used_up_limit_is_told_as_the_rate_limit_draft_wants_it() {
+    let (outcome, _) = provoke(Denial::RateLimited);
+    let problem = outcome.problem();
+    assert_eq!(problem["type"], "https://iana.org/assignments/http-problem-types#quota-exceeded");
+    assert_eq!(problem["violated-policies"], json!(["user"]));
+    assert_eq!((outcome.response("retry-after"), &problem["retry_after"]), (vec!["1"], &json!(1)));
+    assert_eq!(
+        outcome.response("ratelimit-policy"),
+        [r#""user";q=60;w=60, "organization";q=1000;w=3600"#]
+    );
+    assert_eq!(outcome.response("ratelimit"), [r#""user";r=0;t=1"#]);
+    for name in ["ratelimit", "ratelimit-policy"] {
+        let field = outcome.response(name)[0];
+        assert!(sfv::Parser::new(field).parse::<sfv::List>().is_ok(), "{field}");
+    }
+}
+
+#[test]
+fn what_is_not_ready_says_when_to_come_back() {
+    let (outcome, _) = provoke(Denial::NotReady);
+    assert_eq!(outcome.response("retry-after"), ["1"]);
+    assert!(outcome.response("ratelimit").is_empty());
+}
+
+#[test]
+fn only_what_time_mends_says_when_to_come_back() {
+    for denial in Denial::ALL {
+        let mends = matches!(denial, Denial::NotReady | Denial::RateLimited);
+        let (outcome, _) = provoke(denial);
+        assert_eq!(!outcome.response("retry-after").is_empty(), mends, "{denial:?}");
+    }
+}
