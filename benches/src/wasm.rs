@@ -43,7 +43,7 @@ pub(crate) fn measure(effort: &Effort, figures: &mut Figures) -> anyhow::Result<
 }
 
 fn start(case: &Case) -> anyhow::Result<Proxy> {
-    let mut proxy = Proxy::new(Profile::Envoy, &case.policy.to_string());
+    let mut proxy = Proxy::new(Profile::Envoy, case.policy.to_string());
     proxy.set_time(case.now().unsigned_abs());
     if !proxy.configured {
         bail!("the filter refuses the policy: {:?}", proxy.take_log());

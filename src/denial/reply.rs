@@ -20,7 +20,7 @@ pub struct Reply {
 /// What a caller may be told besides the denial itself.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Told<'a> {
-    /// The decision's identifier, to ask the operator about.
+    /// The decision's identifier, to ask the operator about; empty where there is none.
     pub decision: &'a str,
     /// The permission that the operation needs.
     pub permission: Option<&'a str>,
@@ -48,6 +48,7 @@ struct ProblemDocument<'a> {
     violated_policies: Option<[&'a str; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,
+    #[serde(skip_serializing_if = "str::is_empty")]
     decision: &'a str,
 }
 

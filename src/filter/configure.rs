@@ -1,9 +1,10 @@
 //! Plugin configuration -> engine.
 
-use super::abi::{self, Level, Status};
+use super::abi::{self, Level};
 use super::{context, memory};
 use crate::decision::Engine;
 use crate::policy;
+use crate::policy::problem::{Problem, Problems, Severity};
 
 /// Whether the policy of `size` bytes is now in force for `root`. If not, the log says why, and
 /// what was in force before still is: at first, nothing, and every request is denied.
@@ -20,28 +21,38 @@ pub(super) fn on_configure(root: u32, size: usize) -> bool {
             configured
         }
         Err(problems) => {
-            for problem in problems {
-                abi::log(Level::Error, &format!("policy refused: {problem}"));
-            }
+            tell(&problems);
             false
         }
     }
 }
 
-fn read(size: usize) -> Result<Engine, Vec<String>> {
+/// Logs each problem on a line of its own.
+fn tell(problems: &Problems) {
+    for problem in problems {
+        match problem.severity {
+            Severity::Error => abi::log(Level::Error, &format!("policy refused: {problem}")),
+            Severity::Warning => abi::log(Level::Warn, &format!("policy: {problem}")),
+        }
+    }
+    if problems.dropped() > 0 {
+        let line = format!("policy refused: and {} more problems", problems.dropped());
+        abi::log(Level::Error, &line);
+    }
+}
+
+fn read(size: usize) -> Result<Engine, Problems> {
     if size == 0 {
-        return Err(vec!["the plugin configuration is empty, expected a policy".into()]);
+        return Err(Problem::new("the plugin configuration is empty, expected a policy").into());
     }
     if size > memory::MAX_BUFFER {
-        return Err(vec![format!("longer than {} bytes", memory::MAX_BUFFER)]);
+        return Err(Problem::new(format!("longer than {} bytes", memory::MAX_BUFFER)).into());
     }
-    let failed = |_: Status| vec!["the proxy did not hand over the plugin configuration".into()];
-    let bytes = abi::plugin_configuration(size).map_err(failed)?;
-    if bytes.len() != size {
-        return Err(vec!["the proxy did not hand over all of the plugin configuration".into()]);
-    }
-    let policy = policy::load(&bytes)
-        .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-    let seed = abi::random().map_err(|_| vec!["the proxy has no source of randomness".into()])?;
+    let bytes =
+        abi::plugin_configuration(size).ok().filter(|bytes| bytes.len() == size).ok_or_else(
+            || Problem::new("the proxy did not hand over all of the plugin configuration"),
+        )?;
+    let policy = policy::load(&bytes)?;
+    let seed = abi::random().map_err(|_| Problem::new("the proxy has no source of randomness"))?;
     Ok(Engine::new(policy, seed))
 }

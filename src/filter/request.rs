@@ -9,7 +9,7 @@ use super::pairs::{self, Pair};
 use super::{context, edit};
 use crate::audit::Record;
 use crate::decision::{Answer, Request};
-use crate::denial::{Denial, Reply};
+use crate::denial::{Denial, Refusal, Reply, Told};
 use crate::policy::AuditLog;
 
 /// What the proxy does next with a stream.
@@ -31,7 +31,7 @@ pub(super) fn on_request_headers(stream: u32) -> Action {
     let reply = match decide(stream) {
         Ok(None) => return Action::Continue,
         Ok(Some(reply)) => reply,
-        Err(refusal) => refusal.reply(),
+        Err(refusal) => refuse(&refusal),
     };
     let headers: Vec<Pair> = reply
         .headers
@@ -58,16 +58,10 @@ pub(super) fn on_response_headers(stream: u32) -> Action {
     Action::Continue
 }
 
-/// Why a request never reached the engine, or could not be sent on as the engine decided.
-struct Refusal {
-    denial: Denial,
-    why: &'static str,
-}
-
 /// The answer, if it is not to be forwarded; forwarding is done.
 fn decide(stream: u32) -> Result<Option<Reply>, Refusal> {
-    let not_ready = |why| Refusal { denial: Denial::NotReady, why };
-    let invalid = |why| Refusal { denial: Denial::InvalidRequest, why };
+    let not_ready = |why| Refusal::because(Denial::NotReady, why);
+    let invalid = |why| Refusal::because(Denial::InvalidRequest, why);
 
     let engine = context::engine(stream).ok_or(not_ready("no policy is in force"))?;
     let capability = capability::get();
@@ -125,17 +119,13 @@ fn write_down(record: &Record, capability: Capability) {
     }
 }
 
-impl Refusal {
-    /// Writes the refusal down, as the engine would have, and makes it a reply.
-    fn reply(&self) -> Reply {
-        let (status, code, why) = (self.denial.status(), self.denial.code(), self.why);
-        let line = format!(r#"{{"decision":"deny","code":"{code}","reason":"{why}"}}"#);
-        let _ = abi::set_property(RECORD, line.as_bytes());
-        abi::log(Level::Warn, &line);
-        Reply {
-            status,
-            headers: vec![("content-type", "application/problem+json".into())],
-            body: format!(r#"{{"status":{status},"code":"{code}"}}"#),
-        }
-    }
+/// Writes down, as the engine would have, why a request never reached it or could not be sent on
+/// as it decided, and makes it a reply.
+fn refuse(refusal: &Refusal) -> Reply {
+    let (code, status, why) = (refusal.denial.code(), refusal.denial.status(), refusal.reason);
+    let line =
+        format!(r#"{{"decision":"deny","code":"{code}","status":{status},"reason":"{why}"}}"#);
+    let _ = abi::set_property(RECORD, line.as_bytes());
+    abi::log(Level::Warn, &line);
+    refusal.reply(&Told::default())
 }

@@ -5,10 +5,12 @@
 //! asked of the [`engine`] itself, with tokens that are really signed.
 #![expect(
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     reason = "a test whose equipment is broken is to fail at once"
 )]
 
 pub mod engine;
 pub mod fixture;
+pub mod native;
 pub mod wasm_host;

@@ -5,17 +5,21 @@
 //! its place, and what it cost.
 
 mod calls;
+mod exchange;
 mod filter;
 mod headers;
 mod profile;
 mod proxy;
+mod request;
 mod store;
 mod wasi;
 mod worker;
 
+pub use exchange::{Exchange, Outcome};
 pub use filter::Filter;
 pub use headers::{Field, HeaderMap};
 pub use profile::Profile;
-pub use proxy::{Exchange, Outcome, Proxy, Request};
+pub use proxy::{Proxy, START};
+pub use request::Request;
 pub use store::Store;
 pub use worker::{Fault, Worker};

@@ -8,7 +8,7 @@ const CONTINUE: u32 = 0;
 
 #[test]
 fn a_request_on_an_unknown_context_does_not_go_on() {
-    let mut proxy = Proxy::new(Profile::Envoy, POLICY);
+    let mut proxy = Proxy::new(Profile::Envoy, &*POLICY);
     for context in [0_u32, 999, u32::MAX] {
         let action: u32 =
             proxy.worker(0).call("proxy_on_request_headers", (context, 3_u32, 1_u32)).unwrap();
@@ -19,7 +19,7 @@ fn a_request_on_an_unknown_context_does_not_go_on() {
 
 #[test]
 fn a_stream_of_an_unknown_root_does_not_go_on() {
-    let mut proxy = Proxy::new(Profile::Envoy, POLICY);
+    let mut proxy = Proxy::new(Profile::Envoy, &*POLICY);
     let worker = proxy.worker(0);
     worker.call::<_, ()>("proxy_on_context_create", (70_u32, 999_u32)).unwrap();
     let action: u32 = worker.call("proxy_on_request_headers", (70_u32, 3_u32, 1_u32)).unwrap();
@@ -28,7 +28,7 @@ fn a_stream_of_an_unknown_root_does_not_go_on() {
 
 #[test]
 fn other_callbacks_on_an_unknown_context_do_nothing() {
-    let mut proxy = Proxy::new(Profile::Envoy, POLICY);
+    let mut proxy = Proxy::new(Profile::Envoy, &*POLICY);
     let worker = proxy.worker(0);
     let action: u32 = worker.call("proxy_on_response_headers", (999_u32, 3_u32, 1_u32)).unwrap();
     assert_eq!(action, CONTINUE);
@@ -39,7 +39,7 @@ fn other_callbacks_on_an_unknown_context_do_nothing() {
 
 #[test]
 fn a_context_that_is_created_twice_or_deleted_twice_is_none_the_worse() {
-    let mut proxy = Proxy::new(Profile::Envoy, POLICY);
+    let mut proxy = Proxy::new(Profile::Envoy, &*POLICY);
     let worker = proxy.worker(0);
     worker.call::<_, ()>("proxy_on_context_create", (1_u32, 0_u32)).unwrap();
     for _ in 0..2 {
@@ -53,14 +53,14 @@ fn a_context_that_is_created_twice_or_deleted_twice_is_none_the_worse() {
 
 #[test]
 fn once_its_root_is_gone_a_request_does_not_go_on() {
-    let mut proxy = Proxy::new(Profile::Envoy, POLICY);
+    let mut proxy = Proxy::new(Profile::Envoy, &*POLICY);
     proxy.worker(0).call::<_, ()>("proxy_on_delete", 1_u32).unwrap();
     assert_eq!(proxy.request(&allowed()).status(), Some(503));
 }
 
 #[test]
 fn memory_the_filter_cannot_give_is_a_null_pointer() {
-    let mut proxy = Proxy::new(Profile::Envoy, POLICY);
+    let mut proxy = Proxy::new(Profile::Envoy, &*POLICY);
     for size in [64 * 1024 * 1024_u32, u32::MAX] {
         let address: u32 = proxy.worker(0).call("proxy_on_memory_allocate", size).unwrap();
         assert_eq!(address, 0);
@@ -69,7 +69,7 @@ fn memory_the_filter_cannot_give_is_a_null_pointer() {
 
 #[test]
 fn memory_that_is_asked_for_and_never_used_is_neither_hoarded_nor_in_the_way() {
-    let mut proxy = Proxy::new(Profile::Envoy, POLICY);
+    let mut proxy = Proxy::new(Profile::Envoy, &*POLICY);
     for _ in 0..1000 {
         let _: u32 = proxy.worker(0).call("proxy_on_memory_allocate", 1_000_000_u32).unwrap();
     }

@@ -43,7 +43,7 @@ fn no_failing_function_traps_the_filter_or_lets_a_denied_request_through() {
     for profile in Profile::ALL {
         for function in FUNCTIONS {
             for fault in faults() {
-                let mut proxy = Proxy::new(profile, POLICY);
+                let mut proxy = Proxy::new(profile, &*POLICY);
                 proxy.worker(0).fail(function, fault);
                 for request in [denied(), denied().header(RESERVED, "spoofed")] {
                     let exchange = proxy.request(&request);
@@ -61,7 +61,7 @@ fn a_request_that_would_be_allowed_is_forwarded_as_decided_or_not_at_all() {
     for profile in Profile::ALL {
         for function in FUNCTIONS {
             for status in STATUSES {
-                let mut proxy = Proxy::new(profile, POLICY);
+                let mut proxy = Proxy::new(profile, &*POLICY);
                 proxy.worker(0).fail(function, Fault::Status(status));
                 let exchange = proxy.request(&allowed());
                 let told = format!("{profile:?} {function} {status}: {exchange:?}");
@@ -79,14 +79,14 @@ fn a_request_that_would_be_allowed_is_forwarded_as_decided_or_not_at_all() {
 
 #[test]
 fn a_denial_that_the_proxy_does_not_send_holds_the_request() {
-    let mut proxy = Proxy::new(Profile::Envoy, POLICY);
+    let mut proxy = Proxy::new(Profile::Envoy, &*POLICY);
     proxy.worker(0).fail("proxy_send_local_response", Fault::Status(10));
     assert_eq!(proxy.request(&denied()).outcome, Outcome::Held);
 }
 
 #[test]
 fn a_proxy_that_cannot_be_made_out_is_trusted_with_nothing() {
-    let mut proxy = Proxy::new(Profile::Envoy, POLICY);
+    let mut proxy = Proxy::new(Profile::Envoy, &*POLICY);
     proxy.worker(0).fail("proxy_get_property", Fault::Status(10));
     assert_eq!(proxy.request(&allowed().header(RESERVED, "spoofed")).status(), Some(400));
     proxy.worker(0).heal();
@@ -96,7 +96,7 @@ fn a_proxy_that_cannot_be_made_out_is_trusted_with_nothing() {
 #[test]
 fn a_proxy_that_calls_back_before_it_answers_traps_nothing() {
     for profile in Profile::ALL {
-        let mut proxy = Proxy::new(profile, POLICY);
+        let mut proxy = Proxy::new(profile, &*POLICY);
         proxy.worker(0).interrupt();
         for (request, status) in [(allowed(), 200), (denied(), 401)] {
             let exchange = proxy.request(&request);
@@ -109,7 +109,7 @@ fn a_proxy_that_calls_back_before_it_answers_traps_nothing() {
 #[test]
 fn a_denial_for_want_of_a_proxy_that_works_is_written_down_and_no_allowance_is() {
     for function in ["proxy_get_header_map_pairs", "proxy_set_header_map_pairs"] {
-        let mut proxy = Proxy::new(Profile::Envoy, POLICY);
+        let mut proxy = Proxy::new(Profile::Envoy, &*POLICY);
         proxy.worker(0).fail(function, Fault::Status(10));
         let exchange = proxy.request(&allowed());
         assert_eq!(exchange.status(), Some(503));
@@ -122,7 +122,7 @@ fn a_denial_for_want_of_a_proxy_that_works_is_written_down_and_no_allowance_is()
 #[test]
 fn a_record_that_the_access_log_cannot_have_goes_to_the_log() {
     for profile in Profile::ALL {
-        let mut proxy = Proxy::new(profile, POLICY);
+        let mut proxy = Proxy::new(profile, &*POLICY);
         let exchange = proxy.request(&allowed());
         let logged = proxy.take_log().iter().any(|(_, line)| line.contains("allow"));
         let kept = exchange.properties.contains_key("postern");

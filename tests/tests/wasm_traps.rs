@@ -4,7 +4,7 @@ use postern_tests::fixture::{POLICY, allowed, denied};
 use postern_tests::wasm_host::{Fault, Outcome, Profile, Proxy};
 
 fn trapped(profile: Profile) -> Proxy {
-    let mut proxy = Proxy::new(profile, POLICY);
+    let mut proxy = Proxy::new(profile, &*POLICY);
     proxy.worker(0).fail("proxy_get_header_map_pairs", Fault::Trap);
     let exchange = proxy.request(&allowed());
     assert!(exchange.trap.is_some(), "{exchange:?}");

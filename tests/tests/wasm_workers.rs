@@ -16,7 +16,7 @@ fn a_limit_holds_over_all_workers_on_every_host() {
 #[test]
 fn the_first_of_two_writers_of_a_new_key_is_not_overwritten() {
     for profile in Profile::ALL {
-        let mut proxy = Proxy::new(profile, THRICE);
+        let mut proxy = Proxy::new(profile, &*THRICE);
         assert_eq!(proxy.request(&allowed()).status(), Some(200));
         // Another worker's first request gets there while ours is about to.
         proxy.store(|store| {
@@ -37,7 +37,7 @@ fn the_first_of_two_writers_of_a_new_key_is_not_overwritten() {
 #[test]
 fn a_key_that_was_emptied_counts_as_absent() {
     for profile in Profile::ALL {
-        let mut proxy = Proxy::new(profile, THRICE);
+        let mut proxy = Proxy::new(profile, &*THRICE);
         assert_eq!(proxy.request(&allowed()).status(), Some(200));
         let emptied = proxy.store(|store| {
             let keys: Vec<Vec<u8>> = store.keys().map(<[u8]>::to_vec).collect();
@@ -55,7 +55,7 @@ fn a_key_that_was_emptied_counts_as_absent() {
 #[test]
 fn a_full_store_denies_or_forgets_and_never_traps() {
     for profile in Profile::ALL {
-        let mut proxy = Proxy::new(profile, THRICE);
+        let mut proxy = Proxy::new(profile, &*THRICE);
         proxy.store(|store| store.capacity = 0);
         let exchange = proxy.request(&allowed());
         assert_eq!(exchange.trap, None);

@@ -1,4 +1,4 @@
-//! Requests in, and what became of them.
+//! Requests in, exchanges out.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -8,7 +8,10 @@ use wasmtime::Result;
 
 use super::headers::{Field, HeaderMap};
 use super::worker::{Stream, World};
-use super::{Filter, Profile, Store, Worker};
+use super::{Exchange, Filter, Outcome, Profile, Request, Store, Worker};
+
+/// The moment at which every proxy's clock starts, in seconds since the Unix epoch.
+pub const START: u64 = 1_795_000_000;
 
 /// A proxy with the filter in each of its workers.
 pub struct Proxy {
@@ -23,115 +26,15 @@ pub struct Proxy {
     started: u64,
 }
 
-/// A request from a client.
-#[derive(Clone, Debug)]
-pub struct Request {
-    method: String,
-    path: String,
-    host: String,
-    fields: Vec<Field>,
-}
-
-/// What became of a request, and what it cost.
-#[derive(Clone, Debug)]
-pub struct Exchange {
-    /// What became of it.
-    pub outcome: Outcome,
-    /// Calls of the host's functions, by name.
-    pub calls: BTreeMap<&'static str, u32>,
-    /// Instructions that all callbacks of the request took.
-    pub fuel: u64,
-    /// Properties that were set, and that an access log could show.
-    pub properties: BTreeMap<String, Vec<u8>>,
-    /// Why the VM trapped, if it did.
-    pub trap: Option<String>,
-}
-
-/// What became of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It reached the upstream.
-    Upstream {
-        /// With these headers.
-        request: Vec<Field>,
-        /// And the client got these, after the upstream's own.
-        response: Vec<Field>,
-    },
-    /// The filter answered.
-    Reply {
-        /// The HTTP status.
-        status: u16,
-        /// The headers the filter gave.
-        headers: Vec<Field>,
-        /// The body.
-        body: String,
-    },
-    /// The proxy answered, for want of a working filter.
-    ProxyError {
-        /// The HTTP status.
-        status: u16,
-    },
-    /// It waits, and nobody will wake it.
-    Held,
-}
-
-impl Request {
-    /// A request with no more headers than it must have.
-    pub fn new(method: &str, path: &str) -> Self {
-        let (method, path) = (method.into(), path.into());
-        Self { method, path, host: "api.example".into(), fields: Vec::new() }
-    }
-
-    /// A `GET`.
-    pub fn get(path: &str) -> Self {
-        Self::new("GET", path)
-    }
-
-    /// Adds a header field.
-    #[must_use]
-    pub fn header(mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
-        self.fields.push((name.as_ref().to_vec(), value.as_ref().to_vec()));
-        self
-    }
-
-    fn stream(&self, profile: Profile) -> Stream {
-        let authority = profile.authority(&self.host);
-        let mut fields: Vec<Field> = [
-            (":authority", authority),
-            (":path", &self.path),
-            (":method", &self.method),
-            (":scheme", "https"),
-        ]
-        .map(|(name, value)| (name.into(), value.into()))
-        .to_vec();
-        fields.extend(self.fields.iter().cloned());
-        let mut properties: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::from([
-            (b"request\0path".to_vec(), self.path.clone().into()),
-            (b"request\0method".to_vec(), self.method.clone().into()),
-        ]);
-        if profile == Profile::Nginx {
-            properties.insert(b"ngx\0nginx_version".to_vec(), b"1.27.5".to_vec());
-        }
-        Stream {
-            request: HeaderMap::new(profile, fields),
-            response: None,
-            properties,
-            set_properties: BTreeMap::new(),
-            reply: None,
-        }
-    }
-}
-
 impl Proxy {
     /// One worker with this workspace's filter and a policy.
-    pub fn new(profile: Profile, policy: &str) -> Self {
-        Self::start(profile, Some(policy.as_bytes()), 1)
+    pub fn new(profile: Profile, policy: impl AsRef<[u8]>) -> Self {
+        Self::start(profile, Some(policy.as_ref()), 1)
     }
 
     /// Any number of workers; without a policy, they are never configured.
     pub fn start(profile: Profile, policy: Option<&[u8]>, workers: usize) -> Self {
-        let world =
-            World { now: 1_795_000_000_000_000_000, log: vec![], store: Store::new(profile) };
+        let world = World { now: START * 1_000_000_000, log: vec![], store: Store::new(profile) };
         let mut proxy = Self {
             profile,
             filter: Filter::this().clone(),
@@ -158,13 +61,14 @@ impl Proxy {
     }
 
     /// Replaces the policy in all workers, while they run; whether they took it.
-    pub fn reload(&mut self, policy: &str) -> bool {
+    pub fn reload(&mut self, policy: impl AsRef<[u8]>) -> bool {
+        let policy = policy.as_ref();
         let mut taken = true;
         for worker in self.workers.iter_mut().flatten() {
-            taken &= worker.reload(policy.as_bytes()).expect("a filter that does not trap");
+            taken &= worker.reload(policy).expect("a filter that does not trap");
         }
         if taken {
-            self.policy = Some(policy.into());
+            self.policy = Some(policy.to_vec());
         }
         taken
     }
@@ -280,24 +184,4 @@ fn handle(worker: &mut Worker, stream: Stream, fuel: &mut u64) -> Result<Outcome
             body: String::from_utf8_lossy(&reply.body).into_owned(),
         },
     })
-}
-
-impl Exchange {
-    /// The status that the client gets, 200 standing for the upstream's; `None` while it waits.
-    pub fn status(&self) -> Option<u16> {
-        match self.outcome {
-            Outcome::Upstream { .. } => Some(200),
-            Outcome::Reply { status, .. } | Outcome::ProxyError { status } => Some(status),
-            Outcome::Held => None,
-        }
-    }
-
-    /// The values under a name that reached the upstream, in every spelling a backend may fold
-    /// together; `None` when nothing did.
-    pub fn upstream(&self, name: &str) -> Option<Vec<String>> {
-        let Outcome::Upstream { request, .. } = &self.outcome else { return None };
-        let fold = |name: &[u8]| String::from_utf8_lossy(name).to_lowercase().replace('_', "-");
-        let named = request.iter().filter(|(n, _)| fold(n) == fold(name.as_bytes()));
-        Some(named.map(|(_, value)| String::from_utf8_lossy(value).into_owned()).collect())
-    }
 }

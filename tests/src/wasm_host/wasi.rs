@@ -10,8 +10,7 @@ const BAD_DESCRIPTOR: u32 = 8;
 pub(super) fn link(linker: &mut Linker<Vm>) -> Result<()> {
     const WASI: &str = "wasi_snapshot_preview1";
     linker.func_wrap(WASI, "random_get", |mut caller: Caller<'_, Vm>, data: u32, size: u32| {
-        let seed = caller.data().instance.to_le_bytes();
-        let bytes: Vec<u8> = seed.into_iter().cycle().take(usize::try_from(size)?).collect();
+        let bytes: Vec<u8> = (0..size).map(|_| caller.data_mut().random()).collect();
         super::calls::write(&mut caller, data, &bytes)?;
         Ok(SUCCESS)
     })?;

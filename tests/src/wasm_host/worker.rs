@@ -34,8 +34,8 @@ pub(super) struct World {
 pub(super) struct Vm {
     pub(super) profile: Profile,
     pub(super) world: Rc<RefCell<World>>,
-    /// Tells VMs apart.
-    pub(super) instance: u64,
+    /// Where its random numbers are; another place in each VM.
+    randomness: u64,
     pub(super) configuration: Vec<u8>,
     pub(super) stream: Option<Stream>,
     pub(super) calls: BTreeMap<&'static str, u32>,
@@ -52,6 +52,14 @@ pub(super) struct Vm {
 impl Vm {
     pub(super) fn memory(&self) -> Result<Memory> {
         self.memory.ok_or_else(|| format_err!("the filter has no memory"))
+    }
+
+    /// A byte that looks random and is the same in every run.
+    pub(super) fn random(&mut self) -> u8 {
+        self.randomness = self.randomness.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.randomness ^ (self.randomness >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let [.., high] = mixed.to_le_bytes();
+        high
     }
 }
 
@@ -88,7 +96,7 @@ impl Worker {
         let vm = Vm {
             profile,
             world: Rc::clone(world),
-            instance,
+            randomness: instance,
             configuration: Vec::new(),
             stream: None,
             calls: BTreeMap::new(),
