@@ -4,6 +4,7 @@ use std::time::Duration;
 use std::{env, fs, process};
 
 use anyhow::{Context as _, bail};
+use postern::policy::source::document;
 use serde_json::Value;
 
 use crate::backend::Backend;
@@ -38,12 +39,13 @@ impl Settings {
     /// One of the variables is not set, or the policy is no YAML.
     pub fn from_env() -> anyhow::Result<Self> {
         let policy = repository().join("policies/crm.yaml");
-        let text = fs::read_to_string(&policy)
-            .with_context(|| format!("cannot read `{}`", policy.display()))?;
+        let text =
+            fs::read(&policy).with_context(|| format!("cannot read `{}`", policy.display()))?;
+        let (policy, _) = document::parse(&text).context("policies/crm.yaml")?;
         Ok(Self {
             envoy: path_from_env("ENVOY")?,
             wasm: path_from_env("POSTERN_WASM")?,
-            policy: serde_saphyr::from_str(&text).context("policies/crm.yaml")?,
+            policy,
             workers: 2,
         })
     }

@@ -8,7 +8,6 @@ fn envoy_takes_the_configuration_to_start_from() -> anyhow::Result<()> {
 }
 
 #[test]
-#[ignore = "the filter is not there yet, and Envoy loads it to validate this one"]
 fn envoy_takes_the_minimal_configuration_and_the_filter_its_policy() -> anyhow::Result<()> {
     accepts("envoy/minimal.yaml")
 }
@@ -18,7 +17,6 @@ fn accepts(file: &str) -> anyhow::Result<()> {
 }
 
 #[test]
-#[ignore = "the filter decides nothing yet"]
 fn everything_in_the_scenario_comes_out_as_it_should() {
     let lab = Lab::start(Settings::from_env().unwrap()).unwrap();
     let rows = scenario::run(&lab).unwrap();

@@ -160,9 +160,9 @@ fn memory_is_bounded_in_tokens_and_in_bytes() {
         let mut sessions = Sessions::default();
         for n in 0..3 * Sessions::CAPACITY {
             let token = format!("{n:0length$}");
-            sessions.insert(&token, Rc::clone(&session));
+            sessions.insert(token.as_bytes(), Rc::clone(&session));
             assert!(sessions.len() <= most, "{}", sessions.len());
-            assert!(sessions.find(&token, now).is_some());
+            assert!(sessions.find(token.as_bytes(), now).is_some());
         }
         assert!(sessions.len() >= most / 2, "{}", sessions.len());
     }
@@ -172,18 +172,18 @@ fn memory_is_bounded_in_tokens_and_in_bytes() {
 fn what_is_used_stays_and_what_is_not_goes() {
     let (session, now) = (session(), Timestamp::from_secs(NOW));
     let mut sessions = Sessions::default();
-    sessions.insert("used", Rc::clone(&session));
-    sessions.insert("unused", Rc::clone(&session));
+    sessions.insert(b"used", Rc::clone(&session));
+    sessions.insert(b"unused", Rc::clone(&session));
     for n in 0..Sessions::CAPACITY {
-        sessions.insert(&n.to_string(), Rc::clone(&session));
-        assert!(sessions.find("used", now).is_some(), "{n}");
+        sessions.insert(n.to_string().as_bytes(), Rc::clone(&session));
+        assert!(sessions.find(b"used", now).is_some(), "{n}");
     }
-    assert!(sessions.find("unused", now).is_none());
+    assert!(sessions.find(b"unused", now).is_none());
 }
 
 #[test]
 fn neither_a_session_nor_the_memory_of_it_shows_a_token_when_printed() {
     let mut sessions = Sessions::default();
-    sessions.insert("top-secret-token", session());
+    sessions.insert(b"top-secret-token", session());
     assert!(!format!("{sessions:?}").contains("top-secret"));
 }
