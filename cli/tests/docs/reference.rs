@@ -51,10 +51,8 @@ fn every_member_of_a_record_is_told() {
     let page = Page::read("docs/policy.md");
     let rows = page.table("record");
     let code = source("src/audit/record.rs");
-    let mut members = quoted(&code, "member(&mut members, \"");
-    for before in
-        ["member(&mut line, \"", "optional(&mut members, \"", "optional(&mut line, \"", "{\\\""]
-    {
+    let mut members = quoted(&code, "(&mut members, \"");
+    for before in ["(&mut line, \"", "{\\\""] {
         members.extend(quoted(&code, before).iter().map(|name| name.trim_end_matches('\\')));
     }
     assert_eq!(names(&rows), members);
