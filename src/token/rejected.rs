@@ -6,8 +6,9 @@ use crate::denial::Denial;
 
 /// What is wrong with a token.
 ///
-/// For the log and the operator; a caller is told [`Rejected::denial`] and no more. Closed on
-/// purpose: a new one must break every `match` that maps it.
+/// The log and the caller are told [`Rejected::denial`] and [`Rejected::reason`], which is fixed
+/// text: nothing of the token is repeated. Closed on purpose: a new one must break every `match`
+/// that maps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rejected {
     /// `act` is not an object (RFC 8693 §4.1).
