@@ -10,5 +10,5 @@ mod record;
 mod time;
 
 pub use firewall::{Firewall, MAX_PREFIX_BYTES, PrefixError};
-pub use identity::{Names, headers};
-pub use record::{Context, Event, Record};
+pub use identity::{anonymity, decision_id, identity};
+pub use record::{Event, Members, Record};

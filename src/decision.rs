@@ -13,11 +13,12 @@ use std::rc::Rc;
 pub use id::Ids;
 pub use request::{MAX_HEADERS, Request};
 
-use crate::audit::{Event, Names, Record};
+use crate::audit::{self, Event, Members, Record};
 use crate::authorize;
 use crate::denial::{Denial, Refusal, Reply, Told};
+use crate::fields::Fields;
 use crate::host::{Host, Timestamp};
-use crate::limit::{self, Charge, MAX_LIMITS, Usages, write_usage};
+use crate::limit::{self, Charge, Leases, RateLimit, Usages};
 use crate::policy::{Access, Operation, PermissionId, Policy};
 use crate::route::NormalPath;
 use crate::session::{Session, Sessions};
@@ -28,9 +29,15 @@ use request::Sifted;
 #[derive(Debug)]
 pub struct Engine {
     policy: Policy,
-    names: Names,
     sessions: RefCell<Sessions>,
+    leases: RefCell<Leases>,
     ids: Ids,
+    /// What the backend is told of whoever uses a public route.
+    anonymity: Rc<Fields>,
+    /// What the header is called that tells the decision's identifier.
+    decision_id: Rc<str>,
+    /// What is recorded of the policy.
+    members: Members,
 }
 
 /// What was decided of a request.
@@ -56,10 +63,20 @@ pub enum Answer {
 pub struct Forward {
     /// The places of the headers that are taken from it, ascending.
     pub drop: Vec<usize>,
-    /// The headers that are added to it.
-    pub add: Vec<(Rc<str>, Rc<str>)>,
-    /// The header fields that are added to the response.
-    pub response: Vec<(&'static str, String)>,
+    /// The headers that are added to it and speak of the caller.
+    pub caller: Rc<Fields>,
+    /// The header that is added to it and names the decision.
+    pub decision_id: (Rc<str>, String),
+    /// What the response says of the caller's limits.
+    pub rate_limit: Option<RateLimit>,
+}
+
+impl Forward {
+    /// The headers that are added to the request, names and values.
+    pub fn added(&self) -> impl Iterator<Item = (&str, &str)> {
+        let (name, value) = &self.decision_id;
+        self.caller.iter().chain([(&**name, value.as_str())])
+    }
 }
 
 /// What the walk came to, step by step: told to whoever watches it.
@@ -107,8 +124,15 @@ enum Permit {
 impl Engine {
     /// Puts `policy` to work. `seed` is random: it keeps decision ids of different workers apart.
     pub fn new(policy: Policy, seed: [u8; 16]) -> Self {
-        let names = Names::new(&policy.header_prefix);
-        Self { policy, names, sessions: RefCell::default(), ids: Ids::new(seed) }
+        Self {
+            sessions: RefCell::default(),
+            leases: RefCell::default(),
+            ids: Ids::new(seed),
+            anonymity: audit::anonymity(&policy).into(),
+            decision_id: audit::decision_id(&policy).into(),
+            members: Members::of_policy(&policy.version),
+            policy,
+        }
     }
 
     /// The policy that is decided by.
@@ -134,9 +158,7 @@ impl Engine {
         let record = self.record(request, &sifted, now, &id, &seen, permit.as_ref().err());
         let answer = match permit {
             Ok(Permit::Metadata) => Answer::Reply(self.metadata()),
-            Ok(Permit::Backend(usages)) => {
-                Answer::Forward(self.forward(sifted, &seen, &id, usages))
-            }
+            Ok(Permit::Backend(usages)) => Answer::Forward(self.forward(sifted, &seen, id, usages)),
             Err(refusal) => Answer::Reply(self.refuse(&refusal, &seen, &id)),
         };
         Decision { answer, record }
@@ -193,7 +215,7 @@ impl Engine {
             return Ok(session);
         }
         let token = credential::read(credential)?;
-        let session = Rc::new(Session::open(&self.policy, &self.names, token, now)?);
+        let session = Rc::new(Session::open(&self.policy, token, now)?);
         if let Some(known) = &mut sessions {
             known.insert(credential, Rc::clone(&session));
         }
@@ -220,13 +242,14 @@ impl Engine {
         now: Timestamp,
     ) -> Result<Usages, Refusal> {
         let limits = session.limits(&self.policy);
-        let charge = |(limit, key): (_, &_)| Charge { limit, key: *key, cost: 1 };
-        let charges: Vec<_> = limits.limits.iter().zip(&session.buckets).map(charge).collect();
         // INVARIANT: a bucket for every limit; a limit that nobody is charged to would not hold.
-        if charges.len() != limits.limits.len() || charges.len() > MAX_LIMITS {
+        if limits.limits.len() != session.buckets.len() {
             return Err(Denial::NotReady.into());
         }
-        Ok(limit::take(host, now, &charges)?)
+        let charge = |(limit, key): (_, &_)| Charge { limit, key: *key, cost: 1 };
+        let charges = limits.limits.iter().zip(&session.buckets).map(charge);
+        let mut leases = self.leases.try_borrow_mut().map_err(|_| Denial::NotReady)?;
+        Ok(limit::take(&mut leases, host, now, charges)?)
     }
 
     /// How an allowed request goes to the backend.
@@ -234,28 +257,20 @@ impl Engine {
         &self,
         sifted: Sifted<'_>,
         seen: &Seen<'_>,
-        id: &Rc<str>,
+        id: String,
         usages: Option<Usages>,
     ) -> Forward {
         let keeps = seen.operation.is_some_and(|operation| operation.keep_credential);
-        let mut add = Vec::with_capacity(12);
-        match &seen.session {
-            Some(session) => add.extend_from_slice(&session.headers),
-            None => add.push((Rc::clone(&self.names.kind), Rc::from("anonymous"))),
+        let session = seen.session.as_ref();
+        let limits = session.map(|session| session.limits(&self.policy));
+        let rate_limit = limits.zip(usages).and_then(|(limits, usages)| limits.tell(&usages));
+        let caller = session.map_or(&self.anonymity, |session| &session.headers);
+        Forward {
+            drop: sifted.drop(keeps),
+            caller: Rc::clone(caller),
+            decision_id: (Rc::clone(&self.decision_id), id),
+            rate_limit,
         }
-        add.push((Rc::clone(&self.names.decision_id), Rc::clone(id)));
-        add.push((Rc::clone(&self.names.policy_version), Rc::from(self.policy.version.as_str())));
-        let mut response = Vec::new();
-        if let (Some(session), Some(usages)) = (&seen.session, usages) {
-            let limits = session.limits(&self.policy);
-            if !limits.limits.is_empty() {
-                let mut field = String::with_capacity(64);
-                write_usage(&mut field, &limits.limits, usages.iter());
-                response.push(("ratelimit-policy", limits.field.clone()));
-                response.push(("ratelimit", field));
-            }
-        }
-        Forward { drop: sifted.drop(keeps), add, response }
     }
 
     /// What a denied caller gets.
@@ -293,15 +308,13 @@ impl Engine {
         let event = Event {
             time,
             id,
-            policy: &self.policy.version,
-            decision: if refusal.is_some() { "deny" } else { "allow" },
+            policy: &self.members,
             denial: refusal.map(|one| (one.denial.code(), one.denial.status(), one.reason)),
             method: request.method,
             path: request.path,
-            route: seen.operation.map(|operation| operation.template.as_str()),
-            permission: seen.operation.and_then(|operation| self.permission(operation)),
+            operation: seen.operation.map(|operation| &operation.members),
             request_id: sifted.request_id,
-            caller: seen.session.as_ref().map(|session| &session.context),
+            caller: seen.session.as_ref().map(|session| &session.members),
         };
         Record { line: event.line(), log: self.policy.audit_log }
     }

@@ -14,6 +14,7 @@
 //! | [`limit`] | how often |
 //! | [`audit`] | what the backend is told and what is written down |
 //! | [`denial`] | every reason to say no, and what the caller is told of it |
+//! | [`fields`] | header fields that are ready to be sent |
 //! | [`host`] | what the engine asks of the world |
 //!
 //! `filter` is the proxy-wasm adapter and exists only when compiled for WebAssembly.
@@ -22,6 +23,7 @@ pub mod audit;
 pub mod authorize;
 pub mod decision;
 pub mod denial;
+pub mod fields;
 pub mod host;
 pub mod json;
 pub mod limit;

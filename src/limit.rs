@@ -11,6 +11,7 @@
 mod fields;
 mod gcra;
 mod key;
+mod lease;
 mod rate;
 mod slot;
 mod table;
@@ -21,8 +22,9 @@ mod tests;
 use std::fmt;
 use std::num::NonZeroU32;
 
-pub use fields::{write_policy, write_usage};
+pub use fields::{RateLimit, write_policy, write_usage};
 pub use key::{BucketKey, SLOTS};
+pub use lease::{Leases, MAX_LEASES};
 pub use rate::{InvalidRate, MAX_PERIOD_SECS, Rate};
 pub use take::{Charge, Refused, Usage, Usages, take};
 

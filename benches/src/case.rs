@@ -56,6 +56,13 @@ impl Case {
         Ok(Self { key, policy, now: now()? })
     }
 
+    /// Makes the limit one that is counted in the shared store for each request.
+    pub(crate) fn narrow(&mut self) {
+        if let Some(limit) = self.policy.pointer_mut("/limits/agents/0") {
+            *limit = json!({ "per": "agent", "rate": "60/min" });
+        }
+    }
+
     /// The same, and more of it.
     pub(crate) fn sized(&self, size: Size) -> Value {
         policy(&self.key, size)

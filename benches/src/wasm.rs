@@ -21,13 +21,16 @@ pub(crate) fn measure(effort: &Effort, figures: &mut Figures) -> anyhow::Result<
     let size = u32::try_from(Filter::this().size)?;
     figures.add("wasm_size", f64::from(size) / 1024.0, "KiB", Goal::AtMost(700.0));
 
-    let case = Case::new(Algorithm::Es256)?;
-    let (mut proxy, token) = (start(&case)?, case.token()?);
-    allow(&mut proxy, &token)?;
-    let warm = allow(&mut proxy, &token)?;
-    let calls = warm.calls.values().copied().map(f64::from).sum();
+    let mut case = Case::new(Algorithm::Es256)?;
+    let token = case.token()?;
+    // From so wide a bucket as that of the case, most requests are paid without the shared store.
+    let leased = warm(&case, &token)?;
+    figures.add("wasm_fuel_allow_leased", fuel(&leased)?, "instructions", Goal::None);
+    case.narrow();
+    let counted = warm(&case, &token)?;
+    let calls = counted.calls.values().copied().map(f64::from).sum();
     figures.add("wasm_host_calls_allow", calls, "calls", Goal::AtMost(12.0));
-    figures.add("wasm_fuel_allow_warm", fuel(&warm)?, "instructions", Goal::None);
+    figures.add("wasm_fuel_allow_warm", fuel(&counted)?, "instructions", Goal::None);
 
     for (name, algorithm) in
         [("es256", Algorithm::Es256), ("rs256", Algorithm::Rs256), ("eddsa", Algorithm::EdDsa)]
@@ -40,6 +43,13 @@ pub(crate) fn measure(effort: &Effort, figures: &mut Figures) -> anyhow::Result<
         }
     }
     Ok(())
+}
+
+/// A request with a token seen before.
+fn warm(case: &Case, token: &str) -> anyhow::Result<Exchange> {
+    let mut proxy = start(case)?;
+    allow(&mut proxy, token)?;
+    allow(&mut proxy, token)
 }
 
 fn start(case: &Case) -> anyhow::Result<Proxy> {

@@ -1,53 +1,22 @@
 //! The headers by which the backend learns who is calling.
 
-use std::rc::Rc;
-
 use crate::authorize::Grant;
+use crate::fields::{Fields, percent_encode};
 use crate::policy::{Policy, RoleId};
 use crate::principal::Principal;
 
 /// The most roles that are told to the backend.
 const MAX_ROLES: usize = 32;
 
-/// The names of the identity headers under a policy's prefix.
-#[derive(Debug)]
-pub struct Names {
-    /// The decision's identifier, the one in the record.
-    pub decision_id: Rc<str>,
-    /// The edition of the policy.
-    pub policy_version: Rc<str>,
-    /// `agent`, `human`, or `anonymous` on a public route.
-    pub kind: Rc<str>,
-    prefix: String,
-}
-
-impl Names {
-    /// The names under `prefix`.
-    pub fn new(prefix: &str) -> Self {
-        let name = |rest: &str| format!("{prefix}{rest}").into();
-        Self {
-            decision_id: name("decision-id"),
-            policy_version: name("policy-version"),
-            kind: name("kind"),
-            prefix: prefix.to_owned(),
-        }
-    }
-}
-
-/// The headers that speak of `principal`, the same for each of its requests.
-pub fn headers(
-    names: &Names,
-    policy: &Policy,
-    principal: &Principal,
-    grant: &Grant,
-) -> Vec<(Rc<str>, Rc<str>)> {
-    let roles = roles_in_full(policy, grant);
-    let mut headers = vec![(Rc::clone(&names.kind), Rc::from(principal.kind.name()))];
+/// The headers that speak of `principal` and of the policy, the same for each of its requests.
+pub fn identity(policy: &Policy, principal: &Principal, grant: &Grant) -> Fields {
+    let mut fields = Fields::default();
     let mut tell = |rest: &str, value: String| {
         if !value.is_empty() {
-            headers.push((format!("{}{rest}", names.prefix).into(), value.into()));
+            fields.push(&name(policy, rest), &value);
         }
     };
+    tell("kind", principal.kind.name().to_owned());
     // What an unregistered agent is called may be the name of a registered one.
     let registered = principal.agent.iter().filter(|agent| agent.registered.is_some());
     tell("agent", list(registered.map(|agent| agent.name.as_str())));
@@ -56,9 +25,27 @@ pub fn headers(
     tell("client", list([principal.client.as_str()]));
     tell("issuer", list([policy.trusted.identifier(principal.issuer)]));
     tell("token-id", list(principal.token_id.iter().map(String::as_str)));
-    tell("roles", list(roles));
+    tell("roles", list(roles_in_full(policy, grant)));
     tell("actor-chain", list(principal.actors.iter().map(String::as_str)));
-    headers
+    tell("policy-version", policy.version.clone());
+    fields
+}
+
+/// The headers of a request to a public route, whoever sends it.
+pub fn anonymity(policy: &Policy) -> Fields {
+    let mut fields = Fields::default();
+    fields.push(&name(policy, "kind"), "anonymous");
+    fields.push(&name(policy, "policy-version"), &policy.version);
+    fields
+}
+
+/// What the header is called that tells the decision's identifier, the one in the record.
+pub fn decision_id(policy: &Policy) -> String {
+    name(policy, "decision-id")
+}
+
+fn name(policy: &Policy, rest: &str) -> String {
+    format!("{}{rest}", policy.header_prefix)
 }
 
 /// The roles that the caller holds in full: what its scopes map to, or those inherit, and nothing
@@ -84,8 +71,6 @@ fn roles_in_full<'p>(policy: &'p Policy, grant: &Grant) -> impl Iterator<Item = 
 /// Values separated by commas, each percent-encoded (RFC 3986 §2.1) but for visible ASCII other
 /// than `%` and `,`: nothing in a claim can end a header, or pass for two values.
 fn list<'a>(values: impl IntoIterator<Item = &'a str>) -> String {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    let hex = |nibble: u8| HEX.get(usize::from(nibble)).map_or('0', |digit| char::from(*digit));
     let mut out = String::new();
     for value in values {
         if !out.is_empty() {
@@ -95,7 +80,7 @@ fn list<'a>(values: impl IntoIterator<Item = &'a str>) -> String {
             if byte.is_ascii_graphic() && byte != b'%' && byte != b',' {
                 out.push(char::from(byte));
             } else {
-                out.extend(['%', hex(byte >> 4), hex(byte & 15)]);
+                percent_encode(&mut out, byte);
             }
         }
     }

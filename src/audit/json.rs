@@ -41,27 +41,31 @@ fn open(line: &mut String, name: &str) {
     line.push_str("\":");
 }
 
-/// Adds a JSON string, everything in it escaped that is not visible ASCII or a space: what reads
-/// the log may end a line at U+0085 or U+2028, and a terminal may obey U+009B.
 fn push_string(line: &mut String, value: &str) {
-    let plain = |byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
     line.push('"');
+    escape(line, value);
+    line.push('"');
+}
+
+/// Adds what stands within a JSON string, everything in it escaped that is not visible ASCII or a
+/// space: what reads the log may end a line at U+0085 or U+2028, and a terminal may obey U+009B.
+pub(super) fn escape(line: &mut String, value: &str) {
+    let plain = |byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
     if value.bytes().all(plain) {
         line.push_str(value);
-    } else {
-        for char in value.chars() {
-            match char {
-                '"' | '\\' => line.extend(['\\', char]),
-                ' '..='~' => line.push(char),
-                _ => {
-                    for unit in char.encode_utf16(&mut [0; 2]) {
-                        let _ = write!(line, "\\u{unit:04x}");
-                    }
+        return;
+    }
+    for char in value.chars() {
+        match char {
+            '"' | '\\' => line.extend(['\\', char]),
+            ' '..='~' => line.push(char),
+            _ => {
+                for unit in char.encode_utf16(&mut [0; 2]) {
+                    let _ = write!(line, "\\u{unit:04x}");
                 }
             }
         }
     }
-    line.push('"');
 }
 
 #[cfg(test)]

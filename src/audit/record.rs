@@ -1,7 +1,5 @@
 //! The line that each decision leaves behind: one JSON object.
 
-use std::borrow::Cow;
-
 use super::{json, time};
 use crate::host::Timestamp;
 use crate::policy::{AuditLog, Policy};
@@ -10,11 +8,14 @@ use crate::principal::Principal;
 /// The longest path that is written down, in bytes; the query never is.
 const MAX_PATH: usize = 512;
 
+/// The longest method that is written down, in bytes.
+const MAX_METHOD: usize = 32;
+
 /// The longest request identifier that is written down, in bytes.
 const MAX_REQUEST_ID: usize = 128;
 
 /// Room for a line as they usually are, in bytes.
-const LINE_BYTES: usize = 768;
+const LINE_BYTES: usize = 1024;
 
 /// What was decided, and where to write it down.
 #[derive(Debug)]
@@ -25,15 +26,29 @@ pub struct Record {
     pub log: AuditLog,
 }
 
-/// What a record says of the caller: the same for each of its requests, so rendered once.
-#[derive(Debug)]
-pub struct Context {
-    members: String,
-}
+/// Members that are the same in many records, so written once.
+#[derive(Clone, Debug, Default)]
+pub struct Members(String);
 
-impl Context {
+impl Members {
+    /// What is recorded of the policy of this edition.
+    pub fn of_policy(version: &str) -> Self {
+        let mut members = String::new();
+        json::text(&mut members, "policy", version);
+        Self(members)
+    }
+
+    /// What is recorded of an operation: the route as the policy writes it, and the permission it
+    /// needs.
+    pub fn of_operation(route: &str, permission: Option<&str>) -> Self {
+        let mut members = String::new();
+        json::text(&mut members, "route", route);
+        json::optional(&mut members, "permission", permission);
+        Self(members)
+    }
+
     /// What is recorded of `principal`.
-    pub fn new(policy: &Policy, principal: &Principal) -> Self {
+    pub fn of_caller(policy: &Policy, principal: &Principal) -> Self {
         let agent = principal.agent.as_ref();
         let registered = principal.registered().and_then(|id| policy.agents.get(id));
         let mut members = String::new();
@@ -54,7 +69,7 @@ impl Context {
         if !principal.actors.is_empty() {
             json::list(&mut members, "actors", &principal.actors);
         }
-        Self { members }
+        Self(members)
     }
 }
 
@@ -65,24 +80,20 @@ pub struct Event<'a> {
     pub time: Timestamp,
     /// Its identifier.
     pub id: &'a str,
-    /// The edition of the policy.
-    pub policy: &'a str,
-    /// `allow` or `deny`.
-    pub decision: &'static str,
-    /// The denial's code, its status and its reason.
+    /// The policy.
+    pub policy: &'a Members,
+    /// The denial's code, its status and its reason; none when the request was allowed.
     pub denial: Option<(&'static str, u16, &'a str)>,
     /// The method asked for.
     pub method: &'a [u8],
     /// The path asked for, with its query.
     pub path: &'a [u8],
-    /// The route that matched, as the policy writes it.
-    pub route: Option<&'a str>,
-    /// The permission it needs.
-    pub permission: Option<&'a str>,
+    /// The operation asked for, once it is known.
+    pub operation: Option<&'a Members>,
     /// The proxy's identifier of the request.
     pub request_id: Option<&'a [u8]>,
     /// The caller, once its token is verified.
-    pub caller: Option<&'a Context>,
+    pub caller: Option<&'a Members>,
 }
 
 impl Event<'_> {
@@ -93,23 +104,34 @@ impl Event<'_> {
         let mut line = String::with_capacity(LINE_BYTES);
         line.push_str("{\"time\":\"");
         time::write(&mut line, self.time);
-        line.push('"');
-        json::text(&mut line, "decision", self.decision);
-        if let Some((code, status, reason)) = self.denial {
-            json::text(&mut line, "code", code);
-            json::plain(&mut line, "status", status);
-            json::text(&mut line, "reason", reason);
+        match self.denial {
+            None => line.push_str("\",\"decision\":\"allow"),
+            Some((code, status, reason)) => {
+                line.push_str("\",\"decision\":\"deny\"");
+                json::text(&mut line, "code", code);
+                json::plain(&mut line, "status", status);
+                line.push_str(",\"reason\":\"");
+                json::escape(&mut line, reason);
+            }
         }
-        json::text(&mut line, "id", self.id);
-        let request_id = self.request_id.map(|id| text(id, MAX_REQUEST_ID));
-        json::optional(&mut line, "request_id", request_id.as_deref());
-        json::text(&mut line, "policy", self.policy);
-        json::text(&mut line, "method", &text(self.method, 32));
-        json::text(&mut line, "path", &text(path, MAX_PATH));
-        json::optional(&mut line, "route", self.route);
-        json::optional(&mut line, "permission", self.permission);
+        line.push_str("\",\"id\":\"");
+        json::escape(&mut line, self.id);
+        if let Some(id) = self.request_id {
+            line.push_str("\",\"request_id\":\"");
+            text(&mut line, id, MAX_REQUEST_ID);
+        }
+        line.push('"');
+        line.push_str(&self.policy.0);
+        line.push_str(",\"method\":\"");
+        text(&mut line, self.method, MAX_METHOD);
+        line.push_str("\",\"path\":\"");
+        text(&mut line, path, MAX_PATH);
+        line.push('"');
+        if let Some(operation) = self.operation {
+            line.push_str(&operation.0);
+        }
         match self.caller {
-            Some(caller) => line.push_str(&caller.members),
+            Some(caller) => line.push_str(&caller.0),
             None => json::text(&mut line, "kind", "anonymous"),
         }
         line.push('}');
@@ -117,7 +139,11 @@ impl Event<'_> {
     }
 }
 
-/// At most `limit` bytes of what the caller sent, as text.
-fn text(bytes: &[u8], limit: usize) -> Cow<'_, str> {
-    String::from_utf8_lossy(bytes.get(..limit).unwrap_or(bytes))
+/// Adds at most `limit` bytes of what the caller sent, as text.
+fn text(line: &mut String, bytes: &[u8], limit: usize) {
+    let bytes = bytes.get(..limit).unwrap_or(bytes);
+    match str::from_utf8(bytes) {
+        Ok(text) => json::escape(line, text),
+        Err(_) => json::escape(line, &String::from_utf8_lossy(bytes)),
+    }
 }

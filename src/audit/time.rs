@@ -4,32 +4,38 @@ use crate::host::Timestamp;
 
 /// Writes `time` as RFC 3339 in UTC, to the millisecond.
 pub(super) fn write(out: &mut String, time: Timestamp) {
-    let seconds = time.as_nanos() / 1_000_000_000;
-    let millis = time.as_nanos() / 1_000_000 % 1_000;
-    let (year, month, day) = civil(seconds / 86_400);
-    let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
-    digits(out, year, 4);
-    for (separator, number) in [('-', month), ('-', day), ('T', hour), (':', minute), (':', second)]
-    {
-        out.push(separator);
-        digits(out, number, 2);
+    let millis = time.as_nanos() / 1_000_000;
+    let (seconds, millis) = (millis / 1_000, narrow(millis % 1_000));
+    let (days, second) = (narrow(seconds / 86_400), narrow(seconds % 86_400));
+    let (year, month, day) = civil(days);
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    let mut text = *b"yyyy-mm-ddThh:mm:ss.mmmZ";
+    let numbers = [year / 100, year % 100, month, day, hour, minute, second, millis / 10];
+    for (at, number) in [0_usize, 2, 5, 8, 11, 14, 17, 20].into_iter().zip(numbers) {
+        if let Some([tens, ones]) = text.get_mut(at..at.saturating_add(2)) {
+            (*tens, *ones) = (digit(number / 10), digit(number));
+        }
     }
-    out.push('.');
-    digits(out, millis, 3);
-    out.push('Z');
+    if let Some(last) = text.get_mut(22) {
+        *last = digit(millis);
+    }
+    // INVARIANT: digits and what stands between them, so text.
+    out.push_str(str::from_utf8(&text).unwrap_or_default());
 }
 
-/// The last `count` decimal digits of `number`.
-fn digits(out: &mut String, number: u64, count: u32) {
-    for place in (0..count).rev() {
-        let digit = number / 10u64.pow(place) % 10;
-        out.extend(u8::try_from(digit).map(|digit| char::from(b'0'.saturating_add(digit))));
-    }
+/// The last decimal digit of `number`.
+fn digit(number: u32) -> u8 {
+    u8::try_from(number % 10).unwrap_or_default().saturating_add(b'0')
+}
+
+/// What is surely less than 2³², as that.
+fn narrow(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// Year, month and day of a number of days since 1970-01-01, in the Gregorian calendar. Counts
 /// from 0000-03-01, so that the leap day is the last of its year; `Timestamp` ends in 2554.
-fn civil(days: u64) -> (u64, u64, u64) {
+fn civil(days: u32) -> (u32, u32, u32) {
     let days = days.saturating_add(719_468);
     let (era, day_of_era) = (days / 146_097, days % 146_097);
     let leap_days = day_of_era / 1_460 + day_of_era / 146_096;
@@ -40,7 +46,7 @@ fn civil(days: u64) -> (u64, u64, u64) {
     let shifted = (5 * day_of_year + 2) / 153;
     let day = day_of_year.saturating_sub((153 * shifted + 2) / 5).saturating_add(1);
     let month = if shifted < 10 { shifted + 3 } else { shifted.saturating_sub(9) };
-    (year_of_era + era * 400 + u64::from(month <= 2), month, day)
+    (year_of_era + era * 400 + u32::from(month <= 2), month, day)
 }
 
 #[cfg(test)]

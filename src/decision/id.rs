@@ -1,7 +1,6 @@
 //! Identifiers of decisions.
 
 use std::cell::Cell;
-use std::rc::Rc;
 
 /// Makes identifiers that no other decision has: 16 hexadecimal digits made of the maker's random
 /// seed, and a count.
@@ -20,7 +19,7 @@ impl Ids {
     }
 
     /// The next identifier.
-    pub fn next(&self) -> Rc<str> {
+    pub fn next(&self) -> String {
         let count = self.count.get().wrapping_add(1);
         self.count.set(count);
         let mut id = String::with_capacity(self.seed.len().saturating_add(16));
@@ -31,6 +30,6 @@ impl Ids {
             let nibble = u32::try_from(count >> (4 * place) & 0xf).ok();
             id.extend(nibble.and_then(|nibble| char::from_digit(nibble, 16)));
         }
-        id.into()
+        id
     }
 }

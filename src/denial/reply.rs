@@ -77,7 +77,7 @@ impl Refusal {
         if let (Some((usage, _)), Some(told)) = (exceeded, told.limits) {
             let mut field = String::new();
             write_usage(&mut field, limits, [usage]);
-            headers.push(("ratelimit-policy", told.field.clone()));
+            headers.push(("ratelimit-policy", told.field.to_string()));
             headers.push(("ratelimit", field));
         }
         let unmet = matches!(denial, Denial::InsufficientScope | Denial::MissingToken);

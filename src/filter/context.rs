@@ -10,15 +10,13 @@ use std::rc::Rc;
 use hashbrown::HashMap;
 
 use crate::decision::Engine;
+use crate::limit::RateLimit;
 
 /// Requests in flight on one worker; those beyond it are denied.
 const MAX_STREAMS: usize = 1 << 18;
 
 /// Plugins in one VM; those beyond it have no engine and deny.
 const MAX_ROOTS: usize = 1 << 10;
-
-/// Headers for the response to a request.
-pub(super) type ResponseHeaders = Vec<(&'static str, String)>;
 
 thread_local! {
     static CONTEXTS: RefCell<Contexts> = RefCell::default();
@@ -34,8 +32,8 @@ struct Contexts {
 struct Stream {
     /// That of the root when the request came; what replaces it later is for later requests.
     engine: Option<Rc<Engine>>,
-    /// Empty, too, when the reply was our own.
-    response: ResponseHeaders,
+    /// `None`, too, when the reply was our own.
+    rate_limit: Option<RateLimit>,
 }
 
 /// A new context: a root when `parent` is 0, else a stream of that root.
@@ -44,7 +42,7 @@ pub(super) fn create(context: u32, parent: u32) {
         if parent != 0 {
             if contexts.streams.len() < MAX_STREAMS {
                 let engine = contexts.roots.get(&parent).cloned().flatten();
-                contexts.streams.insert(context, Stream { engine, response: Vec::new() });
+                contexts.streams.insert(context, Stream { engine, rate_limit: None });
             }
         } else if contexts.roots.len() < MAX_ROOTS {
             contexts.roots.entry(context).or_default();
@@ -67,18 +65,17 @@ pub(super) fn engine(stream: u32) -> Option<Rc<Engine>> {
     with(|contexts| contexts.streams.get(&stream)?.engine.clone())
 }
 
-/// Keeps headers for the response to a request that is on its way.
-pub(super) fn keep_response(stream: u32, response: ResponseHeaders) {
+/// Keeps what the response to a request is to say of its caller's limits.
+pub(super) fn keep(stream: u32, rate_limit: Option<RateLimit>) {
     with(|contexts| {
-        contexts.streams.get_mut(&stream)?.response = response;
+        contexts.streams.get_mut(&stream)?.rate_limit = rate_limit;
         Some(())
     });
 }
 
-/// The headers kept for the response, once.
-pub(super) fn take_response(stream: u32) -> ResponseHeaders {
-    with(|contexts| Some(std::mem::take(&mut contexts.streams.get_mut(&stream)?.response)))
-        .unwrap_or_default()
+/// What was kept for the response, once.
+pub(super) fn take(stream: u32) -> Option<RateLimit> {
+    with(|contexts| contexts.streams.get_mut(&stream)?.rate_limit.take())
 }
 
 /// Forgets a context.

@@ -10,6 +10,7 @@ use super::{context, edit};
 use crate::audit::Record;
 use crate::decision::{Answer, Request};
 use crate::denial::{Denial, Refusal, Reply, Told};
+use crate::limit::RateLimit;
 use crate::policy::AuditLog;
 
 /// What the proxy does next with a stream.
@@ -36,8 +37,8 @@ pub(super) fn on_request_headers(stream: u32) -> Action {
     let headers: Vec<Pair> = reply
         .headers
         .iter()
-        .filter(|(name, value)| edit::is_sound(name, value))
         .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
+        .filter(|(_, value)| value.iter().all(|byte| matches!(byte, b' '..=b'~')))
         .collect();
     let headers = pairs::serialize(&headers).unwrap_or_default();
     let sent = abi::send_local_response(reply.status, DETAILS, &headers, reply.body.as_bytes());
@@ -49,11 +50,9 @@ pub(super) fn on_request_headers(stream: u32) -> Action {
 
 /// Tells the caller what is left of its limits.
 pub(super) fn on_response_headers(stream: u32) -> Action {
-    for (name, value) in context::take_response(stream) {
+    for (name, value) in context::take(stream).iter().flat_map(RateLimit::fields) {
         // The response is right without them, so a proxy that takes none is no reason to fail.
-        if edit::is_sound(name, &value) {
-            let _ = abi::add_header(Map::Response, name.as_bytes(), value.as_bytes());
-        }
+        let _ = abi::add_header(Map::Response, name.as_bytes(), value.as_bytes());
     }
     Action::Continue
 }
@@ -68,18 +67,18 @@ fn decide(stream: u32) -> Result<Option<Reply>, Refusal> {
     let buffer = abi::header_pairs(Map::Request)
         .map_err(|_| not_ready("the proxy did not show the headers"))?;
     let headers = pairs::parse(&buffer).map_err(|_| invalid("the headers cannot be read"))?;
-    if headers.len() > capability.max_headers {
+    if headers.list.len() > capability.max_headers {
         return Err(invalid("too many headers"));
     }
     // What is not there is empty, and nothing that is empty gets past the engine.
-    let method = pseudo(&headers, b":method", b"request\0method").unwrap_or_default();
-    let path = pseudo(&headers, b":path", b"request\0path").unwrap_or_default();
+    let method = pseudo(&headers.list, b":method", b"request\0method").unwrap_or_default();
+    let path = pseudo(&headers.list, b":path", b"request\0path").unwrap_or_default();
     let host = Proxy::new(capability).map_err(|_| not_ready("the proxy has no clock"))?;
 
     let request = Request {
         method: &method,
         path: &path,
-        headers: &headers,
+        headers: &headers.list,
         strips_headers: capability.strips_headers,
     };
     let decision = engine.decide(&request, &host, &mut ());
@@ -88,7 +87,7 @@ fn decide(stream: u32) -> Result<Option<Reply>, Refusal> {
         Answer::Forward(forward) => {
             edit::apply(&headers, &forward, capability)
                 .map_err(|_| not_ready("the proxy did not take the headers"))?;
-            context::keep_response(stream, forward.response);
+            context::keep(stream, forward.rate_limit);
             None
         }
     };

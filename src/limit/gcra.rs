@@ -64,6 +64,11 @@ impl Gcra {
         if tat > full_debt.saturating_add(SKEW) { full_debt } else { tat }
     }
 
+    /// Whether a bucket with this TAT owes no more than there is to owe.
+    pub(super) fn can_owe(self, tat: u64, now: u64) -> bool {
+        tat.saturating_sub(now) <= self.span
+    }
+
     /// Takes `cost` units: the new TAT, or the nanoseconds to wait until they are there.
     ///
     /// The wait for a cost above the burst, which is never there, is the longest there is.
@@ -93,11 +98,17 @@ impl Gcra {
         debt.saturating_sub(self.span) + (self.interval - self.free(tat, now) % self.interval)
     }
 
+    /// Whole units that are one `share`th of a bucket, in nanoseconds.
+    pub(super) fn part(self, share: u64) -> u64 {
+        (self.span / self.interval).checked_div(share).unwrap_or_default() * self.interval
+    }
+
     fn free(self, tat: u64, now: u64) -> u64 {
         self.span.saturating_sub(tat.saturating_sub(now))
     }
 
-    fn price(self, cost: u32) -> u64 {
+    /// What so many units cost, in nanoseconds.
+    pub(super) fn price(self, cost: u32) -> u64 {
         self.interval.saturating_mul(cost.into())
     }
 }

@@ -18,10 +18,12 @@ pub(super) const ENTRIES: usize = 8;
 /// - Whoever is given an entry again leaves the crowd with all that the crowd owes.
 ///
 /// So an entry never owes less than any of those it stands for: to share is stricter, never looser.
-///
-/// A place that is not taken is an entry of the crowd that has been idle since 1970.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Slot([Entry; ENTRIES]);
+pub(super) struct Slot {
+    entries: [Entry; ENTRIES],
+    /// How many of them, from the first, are taken. INVARIANT: at most [`ENTRIES`].
+    taken: usize,
+}
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Entry {
@@ -32,10 +34,9 @@ struct Entry {
 /// On the wire: tag, then TAT, both little endian.
 const ENTRY_BYTES: usize = 16;
 
-/// Which entry serves, the best first.
+/// Which entry of a full slot serves a newcomer, the best first.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Seat {
-    Own,
     Vacant,
     Crowd,
     Others,
@@ -48,8 +49,8 @@ impl Slot {
         if entries.is_empty() || entries.len() > ENTRIES || !rest.is_empty() {
             return None;
         }
-        let mut slot = Self::default();
-        for (place, [a, b, c, d, e, f, g, h, tat @ ..]) in slot.0.iter_mut().zip(entries) {
+        let mut slot = Self { taken: entries.len(), ..Self::default() };
+        for (place, [a, b, c, d, e, f, g, h, tat @ ..]) in slot.entries.iter_mut().zip(entries) {
             place.tag = u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]);
             place.tat = u64::from_le_bytes(*tat);
         }
@@ -59,7 +60,7 @@ impl Slot {
     /// Writes the entries that are not idle.
     pub(super) fn encode(&self, now: u64) -> Encoded {
         let mut encoded = Encoded { bytes: [0; ENTRIES * ENTRY_BYTES], len: 0 };
-        let busy = self.0.iter().filter(|entry| !is_idle(entry.tat, now));
+        let busy = self.taken().iter().filter(|entry| !is_idle(entry.tat, now));
         let places = encoded.bytes.as_chunks_mut::<ENTRY_BYTES>().0;
         for (place, entry) in places.iter_mut().zip(busy) {
             let (tag, tat) = place.split_at_mut(ENTRY_BYTES / 2);
@@ -73,7 +74,7 @@ impl Slot {
     /// Puts right what no clock of now can have written; whether there was such a thing.
     pub(super) fn settle(&mut self, gcra: Gcra, now: u64) -> bool {
         let mut changed = false;
-        for entry in &mut self.0 {
+        for entry in self.taken_mut() {
             let tat = gcra.settle(entry.tat, now);
             changed |= tat != entry.tat;
             entry.tat = tat;
@@ -83,26 +84,50 @@ impl Slot {
 
     /// The TAT of the bucket that `tag` draws on, seated by the rules above.
     pub(super) fn seat(&mut self, tag: u64, now: u64) -> Option<&mut u64> {
-        let crowd = self.0.iter().filter(|entry| entry.tag == CROWD).map(|entry| entry.tat).max();
+        let place = match self.taken().iter().position(|entry| entry.tag == tag) {
+            Some(own) => own,
+            None => self.admit(tag, now)?,
+        };
+        self.taken_mut().get_mut(place).map(|entry| &mut entry.tat)
+    }
+
+    /// The place where a newcomer is seated.
+    fn admit(&mut self, tag: u64, now: u64) -> Option<usize> {
+        let crowd = self.taken().iter().filter(|entry| entry.tag == CROWD).map(|entry| entry.tat);
+        let newcomer = Entry { tag, tat: crowd.max().unwrap_or_default() };
+        if let Some(free) = self.entries.get_mut(self.taken) {
+            *free = newcomer;
+            self.taken += 1;
+            return Some(self.taken - 1);
+        }
         let rank = |entry: &Entry| match entry {
-            entry if entry.tag == tag => Seat::Own,
             entry if is_idle(entry.tat, now) => Seat::Vacant,
             entry if entry.tag == CROWD => Seat::Crowd,
             _ => Seat::Others,
         };
-        let entry = self.0.iter_mut().min_by_key(|entry| (rank(entry), entry.tat))?;
+        let all = self.entries.iter_mut().enumerate();
+        let (place, entry) = all.min_by_key(|(_, entry)| (rank(entry), entry.tat))?;
         match rank(entry) {
-            Seat::Own | Seat::Crowd => {}
-            Seat::Vacant => *entry = Entry { tag, tat: crowd.unwrap_or_default() },
+            Seat::Vacant => *entry = newcomer,
+            Seat::Crowd => {}
             Seat::Others => entry.tag = CROWD,
         }
-        Some(&mut entry.tat)
+        Some(place)
     }
 
     /// The TAT of the bucket that `tag` draws on, if it has been seated before.
     pub(super) fn seated(&mut self, tag: u64) -> Option<&mut u64> {
-        let serves = self.0.iter_mut().filter(|entry| entry.tag == tag || entry.tag == CROWD);
+        let serves =
+            self.taken_mut().iter_mut().filter(|entry| entry.tag == tag || entry.tag == CROWD);
         serves.max_by_key(|entry| (entry.tag == tag, entry.tat)).map(|entry| &mut entry.tat)
+    }
+
+    fn taken(&self) -> &[Entry] {
+        self.entries.get(..self.taken).unwrap_or_default()
+    }
+
+    fn taken_mut(&mut self) -> &mut [Entry] {
+        self.entries.get_mut(..self.taken).unwrap_or_default()
     }
 }
 
@@ -179,7 +204,7 @@ mod tests {
         *slot.seat(99, NOW).unwrap() = NOW + 5 * NANOS_PER_SEC;
         let later = NOW + 2 * NANOS_PER_SEC;
         assert_eq!(slot.seat(99, later), Some(&mut (NOW + 5 * NANOS_PER_SEC)));
-        assert_eq!(slot.0.iter().filter(|entry| entry.tag == 99).count(), 1);
+        assert_eq!(slot.taken().iter().filter(|entry| entry.tag == 99).count(), 1);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A limit's table in the shared store, changed by compare-and-swap.
 
 use super::key::StoreKey;
+use super::lease::{Leases, ahead};
 use super::slot::Slot;
 use super::take::{Charge, Exceeded, Refused, Usage};
 use crate::host::{Expected, Host, HostError, Swap};
@@ -12,7 +13,7 @@ pub(super) const MAX_ATTEMPTS: u32 = 16;
 
 /// A charge that its bucket holds, not yet written.
 pub(super) struct Claim<'a> {
-    charge: &'a Charge<'a>,
+    charge: Charge<'a>,
     key: StoreKey,
     /// The slot as it shall be.
     slot: Slot,
@@ -21,6 +22,8 @@ pub(super) struct Claim<'a> {
     /// put back is never written without any entry.
     before: u64,
     /// The TAT of the bucket with it.
+    spent: u64,
+    /// The same, with what is taken ahead of need. INVARIANT: not before `spent`.
     after: u64,
 }
 
@@ -31,11 +34,12 @@ pub(super) enum Attempt<'a> {
 }
 
 impl<'a> Claim<'a> {
-    /// Looks whether the bucket holds the charge.
+    /// Looks whether the bucket holds the charge, and where that is `wanted` some more.
     pub(super) fn read(
         host: &impl Host,
         now: u64,
-        charge: &'a Charge<'a>,
+        charge: Charge<'a>,
+        wanted: bool,
     ) -> Result<Attempt<'a>, Refused> {
         let gcra = charge.limit.gcra;
         let key = charge.key.store_key(charge.limit.class, charge.limit.index);
@@ -44,9 +48,12 @@ impl<'a> Claim<'a> {
         let tat = slot.seat(charge.key.tag, now).ok_or(Refused::Unavailable)?;
         let before = (*tat).max(now);
         match gcra.take(before, now, charge.cost) {
-            Ok(after) => {
+            Ok(spent) => {
+                let ahead = if wanted { ahead(gcra, spent, now) } else { 0 };
+                let after = spent.saturating_add(ahead);
                 *tat = after;
-                Ok(Attempt::Claimed(Self { charge, key, slot, expected, before, after }))
+                let claim = Self { charge, key, slot, expected, before, spent, after };
+                Ok(Attempt::Claimed(claim))
             }
             Err(wait) => {
                 if repaired {
@@ -64,14 +71,23 @@ impl<'a> Claim<'a> {
     pub(super) fn commit(&mut self, host: &impl Host, now: u64) -> Result<Usage, Refused> {
         for _ in 0..MAX_ATTEMPTS {
             match host.swap(&self.key, self.slot.encode(now).as_bytes(), self.expected)? {
-                Swap::Done => return Ok(Usage::new(self.charge.limit, self.after, now)),
-                Swap::Conflict => match Self::read(host, now, self.charge)? {
-                    Attempt::Claimed(claim) => *self = claim,
-                    Attempt::Exceeded(exceeded) => return Err(exceeded.into()),
-                },
+                Swap::Done => return Ok(Usage::new(self.charge.limit, self.spent, now)),
+                Swap::Conflict => {
+                    match Self::read(host, now, self.charge, self.after > self.spent)? {
+                        Attempt::Claimed(claim) => *self = claim,
+                        Attempt::Exceeded(exceeded) => return Err(exceeded.into()),
+                    }
+                }
             }
         }
         Err(Refused::Unavailable)
+    }
+
+    /// Keeps what was taken ahead of need, once the charge is written.
+    pub(super) fn lease(&self, leases: &mut Leases) {
+        if self.after > self.spent {
+            leases.keep(&self.charge, self.spent, self.after);
+        }
     }
 
     /// Takes a committed charge out again, as long as the bucket is as the charge left it.

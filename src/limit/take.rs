@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::gcra::NANOS_PER_SEC;
+use super::lease::Leases;
 use super::table::{Attempt, Claim};
 use super::{BucketKey, Class, Limit, MAX_LIMITS};
 use crate::host::{Host, Timestamp};
@@ -87,7 +88,8 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// Takes every charge from its bucket, or nothing from any of them.
+/// Takes every charge from its bucket, or nothing from any of them; from what this worker has
+/// taken ahead of need where there is enough of it.
 ///
 /// All buckets are looked at before any is charged, so a refusal costs loads only. Should another
 /// worker empty one in between, what the others were charged is given back, except where yet
@@ -102,7 +104,7 @@ impl std::error::Error for Refused {}
 ///
 /// ```
 /// use postern::host::{Expected, Host, HostError, Stored, Swap, Timestamp};
-/// use postern::limit::{BucketKey, Charge, Class, Limit, Refused, take};
+/// use postern::limit::{BucketKey, Charge, Class, Leases, Limit, Refused, take};
 ///
 /// struct NoStore;
 ///
@@ -121,18 +123,33 @@ impl std::error::Error for Refused {}
 /// let limit = Limit::new("agent", Class::Agents, 0, "60/min".parse()?, 20.try_into()?)?;
 /// let key = BucketKey::new(&["agent", "https://login.crm.example/", "support-bot"]);
 /// let charges = [Charge { limit: &limit, key, cost: 1 }];
-/// assert_eq!(take(&NoStore, NoStore.now(), &charges), Err(Refused::Unavailable));
+/// let taken = take(&mut Leases::default(), &NoStore, NoStore.now(), charges.into_iter());
+/// assert_eq!(taken, Err(Refused::Unavailable));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn take(host: &impl Host, now: Timestamp, charges: &[Charge<'_>]) -> Result<Usages, Refused> {
+pub fn take<'a>(
+    leases: &mut Leases,
+    host: &impl Host,
+    now: Timestamp,
+    charges: impl ExactSizeIterator<Item = Charge<'a>> + Clone,
+) -> Result<Usages, Refused> {
     if charges.len() > MAX_LIMITS {
         return Err(Refused::Unavailable);
     }
     let now = now.as_nanos();
+    if charges.clone().all(|charge| leases.find(&charge, now).is_some()) {
+        let mut usages = Usages::default();
+        spend(leases, now, charges, &mut usages)?;
+        return Ok(usages);
+    }
+
     let mut claims: [Option<Claim<'_>>; MAX_LIMITS] = [const { None }; MAX_LIMITS];
     let mut longest: Option<Exceeded> = None;
-    for (place, charge) in claims.iter_mut().zip(charges) {
-        match Claim::read(host, now, charge)? {
+    for (place, charge) in claims.iter_mut().zip(charges.clone()) {
+        if leases.find(&charge, now).is_some() {
+            continue;
+        }
+        match Claim::read(host, now, charge, leases.has_room(&charge, now))? {
             Attempt::Claimed(claim) => *place = Some(claim),
             Attempt::Exceeded(this) => {
                 longest = longest.filter(|other| other.wait >= this.wait).or(Some(this));
@@ -145,7 +162,25 @@ pub fn take(host: &impl Host, now: Timestamp, charges: &[Charge<'_>]) -> Result<
 
     let mut usages = Usages::default();
     commit(host, now, &mut claims, &mut usages.0)?;
+    spend(leases, now, charges, &mut usages)?;
+    claims.iter().flatten().for_each(|claim| claim.lease(leases));
     Ok(usages)
+}
+
+/// Pays from leases what has not been charged in the store.
+fn spend<'a>(
+    leases: &mut Leases,
+    now: u64,
+    charges: impl Iterator<Item = Charge<'a>>,
+    usages: &mut Usages,
+) -> Result<(), Refused> {
+    for (usage, charge) in usages.0.iter_mut().zip(charges) {
+        if usage.is_none() {
+            let spent = leases.spend(&charge, now).ok_or(Refused::Unavailable)?;
+            *usage = Some(Usage::new(charge.limit, spent, now));
+        }
+    }
+    Ok(())
 }
 
 /// Commits one claim after the other; when one fails, those before it are given back.
@@ -155,9 +190,8 @@ fn commit(
     claims: &mut [Option<Claim<'_>>],
     usages: &mut [Option<Usage>],
 ) -> Result<(), Refused> {
-    let ([Some(claim), claims @ ..], [place, usages @ ..]) = (claims, usages) else {
-        return Ok(());
-    };
+    let ([claim, claims @ ..], [place, usages @ ..]) = (claims, usages) else { return Ok(()) };
+    let Some(claim) = claim else { return commit(host, now, claims, usages) };
     *place = Some(claim.commit(host, now)?);
     commit(host, now, claims, usages).inspect_err(|_| claim.give_back(host, now))
 }

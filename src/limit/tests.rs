@@ -10,9 +10,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use proptest::prelude::*;
 
 use super::gcra::NANOS_PER_SEC;
-use super::{BucketKey, Charge, Class, Limit, Rate, Refused, SLOTS, take};
+use super::{BucketKey, Charge, Class, Leases, Limit, Rate, Refused, SLOTS, Usages};
 use crate::host::{Expected, Host, Timestamp};
-use memory::{Memory, Shared};
+use memory::Memory;
+pub(super) use memory::Shared;
 use stage::Stage;
 
 pub(super) const NOW: u64 = 1_800_000_000 * NANOS_PER_SEC;
@@ -37,13 +38,18 @@ pub(super) fn assert_within(rate: Rate, burst: u32, admitted: &[(u64, u32)]) {
     }
 }
 
-fn limit(name: &str, index: u8, rate: &str, burst: u32) -> Limit {
+pub(super) fn limit(name: &str, index: u8, rate: &str, burst: u32) -> Limit {
     let burst = NonZeroU32::new(burst).unwrap();
     Limit::new(name, Class::Agents, index, rate.parse().unwrap(), burst).unwrap()
 }
 
-fn key(name: &str) -> BucketKey {
+pub(super) fn key(name: &str) -> BucketKey {
     BucketKey::new(&["agent", "https://login.crm.example/", name])
+}
+
+/// What a worker is given that holds no leases yet.
+fn take(host: &impl Host, now: Timestamp, charges: &[Charge<'_>]) -> Result<Usages, Refused> {
+    super::take(&mut Leases::default(), host, now, charges.iter().copied())
 }
 
 fn one(host: &impl Host, now: u64, limit: &Limit, key: BucketKey) -> Result<u32, Refused> {
@@ -228,8 +234,11 @@ fn eight_threads_on_a_frozen_clock_admit_exactly_the_burst() {
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
+                    let mut leases = Leases::default();
+                    let now = Timestamp::from_nanos(NOW);
+                    let charges = [Charge { limit: &limit, key: key("bot"), cost: 1 }];
                     while admitted.load(Ordering::Relaxed) <= burst {
-                        match one(&store, NOW, &limit, key("bot")) {
+                        match super::take(&mut leases, &store, now, charges.into_iter()) {
                             Ok(_) => _ = admitted.fetch_add(1, Ordering::Relaxed),
                             Err(Refused::Unavailable) => std::thread::yield_now(),
                             Err(Refused::Exceeded { .. }) => break,

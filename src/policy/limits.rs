@@ -1,10 +1,11 @@
 //! The policy's rate limits, for agents and for humans.
 
 use std::num::NonZeroU32;
+use std::rc::Rc;
 
 use super::problem::{Path, Problem, Problems};
 use super::wire;
-use crate::limit::{Class, Limit, MAX_LIMITS, Rate, write_policy};
+use crate::limit::{Class, Limit, MAX_LIMITS, Rate, RateLimit, Usages, write_policy, write_usage};
 
 pub use super::wire::Per;
 
@@ -16,7 +17,19 @@ pub struct Limits {
     /// Whose calls each of them counts together.
     pub per: Vec<Per>,
     /// The value of `RateLimit-Policy`; empty when there is no limit.
-    pub field: String,
+    pub field: Rc<str>,
+}
+
+impl Limits {
+    /// What a caller is told of these limits, if there are any.
+    pub fn tell(&self, usages: &Usages) -> Option<RateLimit> {
+        if self.limits.is_empty() {
+            return None;
+        }
+        let mut usage = String::with_capacity(64);
+        write_usage(&mut usage, &self.limits, usages.iter());
+        Some(RateLimit { policy: Rc::clone(&self.field), usage })
+    }
 }
 
 /// Reads the limits of one class; what is wrong goes to `problems`.
@@ -61,6 +74,8 @@ pub(super) fn compile(written: Vec<wire::Limit>, class: Class, problems: &mut Pr
             Err(error) => problems.add(Problem::new(error.to_string()).at(here)),
         }
     }
-    write_policy(&mut limits.field, &limits.limits);
+    let mut field = String::new();
+    write_policy(&mut field, &limits.limits);
+    limits.field = field.into();
     limits
 }

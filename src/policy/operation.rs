@@ -7,6 +7,7 @@ use super::condition::Condition;
 use super::permission::{PermissionId, Permissions};
 use super::problem::{Path, Problem, Problems};
 use super::wire;
+use crate::audit::Members;
 use crate::route::{Methods, Pattern, Table};
 
 /// What a request that matches a route is, and what it needs.
@@ -24,6 +25,8 @@ pub struct Operation {
     pub scope: Option<String>,
     /// Whether the caller's credential goes on to the backend.
     pub keep_credential: bool,
+    /// What is recorded of it.
+    pub members: Members,
 }
 
 /// Who may use an operation.
@@ -68,14 +71,17 @@ pub(super) fn compile(
             Access::Permission(id) => smallest_scopes.get(&id).map(|scope| (*scope).to_owned()),
             Access::Metadata | Access::Public => None,
         };
-        let wire::Route { path: template, keep_credential, .. } = route;
+        let wire::Route { path: template, permission, keep_credential, .. } = route;
         let index = Some(index);
-        let operation = Operation { index, template, access, require, scope, keep_credential };
+        let members = Members::of_operation(&template, permission.as_deref());
+        let operation =
+            Operation { index, template, access, require, scope, keep_credential, members };
         routes.push((pattern, methods, operation));
     }
     routes.extend(metadata.and_then(|path| {
         let operation = Operation {
             index: None,
+            members: Members::of_operation(&path.to_string(), None),
             template: path.to_string(),
             access: Access::Metadata,
             require: Vec::new(),

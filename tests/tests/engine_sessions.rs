@@ -4,7 +4,6 @@
 
 use std::rc::Rc;
 
-use postern::audit::Names;
 use postern::host::Timestamp;
 use postern::policy::Policy;
 use postern::session::{Session, Sessions};
@@ -150,7 +149,7 @@ fn more_tokens_than_are_remembered_all_get_their_answer() {
 fn session() -> Rc<Session> {
     let (policy, _) = Policy::compile(&policy()).unwrap();
     let now = Timestamp::from_secs(NOW);
-    Rc::new(Session::open(&policy, &Names::new("x-"), &user("crm.read"), now).unwrap())
+    Rc::new(Session::open(&policy, &user("crm.read"), now).unwrap())
 }
 
 #[test]

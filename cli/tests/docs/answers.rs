@@ -13,6 +13,7 @@ use std::fmt;
 use postern::decision::{Answer, Decision, Engine, Request};
 use postern::denial::Reply;
 use postern::host::{Expected, Host, HostError, Stored, Swap, Timestamp};
+use postern::limit::RateLimit;
 use postern::policy::Policy;
 use postern_cli::mint::{AccessToken, Algorithm, PrivateKey, key_set};
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -138,15 +139,15 @@ impl<'a> Example<'a> {
             ("record", _) => pretty(&record.line),
             ("answer", Answer::Reply(reply)) => show_reply(&reply),
             ("answer", Answer::Forward(forward)) => {
-                let fields =
-                    forward.response.iter().map(|(name, value)| format!("{name}: {value}"));
+                let fields = forward.rate_limit.iter().flat_map(RateLimit::fields);
+                let fields = fields.map(|(name, value)| format!("{name}: {value}"));
                 fields.collect::<Vec<_>>().join("\n")
             }
             ("backend", Answer::Forward(forward)) => {
                 let kept = self.headers.iter().enumerate();
                 let kept = kept.filter(|(place, _)| !forward.drop.contains(place));
                 let kept = kept.map(|(_, (name, value))| format!("{name}: {value}"));
-                let added = forward.add.iter().map(|(name, value)| format!("{name}: {value}"));
+                let added = forward.added().map(|(name, value)| format!("{name}: {value}"));
                 let first = format!("{} {} HTTP/1.1", self.method, self.path);
                 [first].into_iter().chain(kept).chain(added).collect::<Vec<_>>().join("\n")
             }

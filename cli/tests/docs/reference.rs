@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use postern::audit::Names;
 use postern::denial::Denial;
 use postern::host::Timestamp;
 use postern::policy::Kind;
@@ -52,7 +51,7 @@ fn every_member_of_a_record_is_told() {
     let rows = page.table("record");
     let code = source("src/audit/record.rs");
     let mut members = quoted(&code, "(&mut members, \"");
-    for before in ["(&mut line, \"", "{\\\""] {
+    for before in ["(&mut line, \"", "{\\\"", ",\\\""] {
         members.extend(quoted(&code, before).iter().map(|name| name.trim_end_matches('\\')));
     }
     assert_eq!(names(&rows), members);
@@ -64,7 +63,7 @@ fn every_header_for_the_backend_is_told() {
     let rows = page.table("identity headers");
     let code = source("src/audit/identity.rs");
     let mut headers = quoted(&code, "tell(\"");
-    headers.extend(quoted(&code, "name(\""));
+    headers.extend(quoted(&code, "name(policy, \""));
     let told: BTreeSet<_> =
         names(&rows).iter().map(|name| name.strip_prefix("x-postern-").unwrap()).collect();
     assert_eq!(told, headers);
@@ -119,7 +118,7 @@ fn every_caller_is_who_is_told_and_may_what_is_told() {
             claims.into_iter().fold(token(), |token, (name, value)| token.claim(&name, value));
         let token = token.sign(&key).unwrap();
         let now = Timestamp::from_secs(NOW.unsigned_abs());
-        let session = Session::open(&policy, &Names::new("x-"), &token, now).unwrap();
+        let session = Session::open(&policy, &token, now).unwrap();
         let principal = &session.principal;
         let who = match (principal.kind, &principal.agent) {
             (Kind::Agent, Some(agent)) if principal.delegated => {

@@ -37,14 +37,14 @@ impl Memory {
 
 /// One store for many threads, which counts its calls.
 #[derive(Default)]
-pub(super) struct Shared {
+pub(in crate::limit) struct Shared {
     memory: Mutex<Memory>,
     loads: AtomicU32,
     swaps: AtomicU32,
 }
 
 impl Shared {
-    pub(super) fn calls(&self) -> (u32, u32) {
+    pub(in crate::limit) fn calls(&self) -> (u32, u32) {
         (self.loads.load(Ordering::Relaxed), self.swaps.load(Ordering::Relaxed))
     }
 

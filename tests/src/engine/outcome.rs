@@ -2,6 +2,7 @@
 
 use postern::decision::{Answer, Decision};
 use postern::denial::Reply;
+use postern::limit::RateLimit;
 use serde_json::Value;
 
 use super::Call;
@@ -52,11 +53,15 @@ impl Outcome {
 
     /// The values of a field of the response.
     pub fn response(&self, name: &str) -> Vec<&str> {
-        let fields = match &self.answer {
-            Answer::Forward(forward) => &forward.response,
-            Answer::Reply(reply) => &reply.headers,
+        let fields: Vec<_> = match &self.answer {
+            Answer::Forward(forward) => {
+                forward.rate_limit.iter().flat_map(RateLimit::fields).collect()
+            }
+            Answer::Reply(reply) => {
+                reply.headers.iter().map(|(field, value)| (*field, value.as_str())).collect()
+            }
         };
-        fields.iter().filter(|(field, _)| *field == name).map(|(_, value)| value.as_str()).collect()
+        fields.into_iter().filter(|(field, _)| *field == name).map(|(_, value)| value).collect()
     }
 
     /// The headers that reach the backend.
@@ -66,7 +71,7 @@ impl Outcome {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let kept = self.sent.iter().enumerate().filter(|(place, _)| !forward.drop.contains(place));
         let kept = kept.map(|(_, (name, value))| (text(name), text(value)));
-        let added = forward.add.iter().map(|(name, value)| (name.to_string(), value.to_string()));
+        let added = forward.added().map(|(name, value)| (name.to_string(), value.to_string()));
         kept.chain(added).collect()
     }
 

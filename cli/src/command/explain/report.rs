@@ -1,6 +1,7 @@
 //! All that there is to say of one request.
 
 use postern::decision::{self, Answer};
+use postern::limit::RateLimit;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -88,11 +89,16 @@ impl Report {
             Answer::Forward(forward) => {
                 let dropped = forward.drop.iter().filter_map(|place| headers.get(*place));
                 let forward = Forward {
-                    added: forward.add.into_iter().map(Header::new).collect(),
+                    added: forward.added().map(Header::new).collect(),
                     removed: dropped
                         .map(|(name, _)| String::from_utf8_lossy(name).into_owned())
                         .collect(),
-                    response: forward.response.into_iter().map(Header::new).collect(),
+                    response: forward
+                        .rate_limit
+                        .iter()
+                        .flat_map(RateLimit::fields)
+                        .map(Header::new)
+                        .collect(),
                 };
                 (Some(forward), None)
             }
