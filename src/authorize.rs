@@ -29,8 +29,9 @@ pub struct Grant {
 /// [`Denial::AgentUnknown`] for an unregistered agent that the policy turns away,
 /// [`Denial::ConditionFailed`] when the agent's own conditions do not hold.
 pub fn grant(policy: &Policy, principal: &Principal, claims: &Claims) -> Result<Grant, Denial> {
+    let scopes = principal.scopes(policy, claims);
     let mut scope_roles: Vec<_> =
-        claims.scopes().filter_map(|scope| policy.scopes.get(scope).copied()).collect();
+        scopes.filter_map(|scope| policy.scopes.get(scope).copied()).collect();
     scope_roles.sort_unstable();
     scope_roles.dedup();
     let mut permissions = policy.roles.union(scope_roles.iter().copied());

@@ -14,9 +14,11 @@ mod limits;
 pub mod nearest;
 mod operation;
 mod permission;
+mod preset;
 pub mod problem;
 mod resource;
 mod role;
+mod shape;
 pub mod source;
 mod unknown;
 mod warning;
@@ -31,13 +33,14 @@ pub use agent::{Agent, AgentId, Agents, Unregistered};
 pub use caller::{CallerRule, Kind, Matches};
 pub use condition::Condition;
 pub use duration::{InvalidDuration, Seconds};
-pub use issuers::{ClaimNames, MAX_ISSUERS, Trusted};
+pub use issuers::{MAX_ISSUERS, Trusted};
 pub use limits::{Limits, Per};
 pub use operation::{Access, Operation};
 pub use permission::{PermissionId, PermissionSet, Permissions};
 pub use problem::{Path, Place, Problem, Problems, Segment, Severity};
 pub use resource::Resource;
 pub use role::{MAX_ROLES, RoleId, Roles};
+pub use shape::{Misshapen, Party, Shape};
 pub use wire::AuditLog;
 
 use crate::audit::Firewall;
@@ -152,6 +155,7 @@ impl Policy {
             Firewall::default()
         });
 
+        issuers::check_granted_scopes(&issuers, &scopes, problems);
         let trusted = Trusted::compile(issuers, problems);
         let mut permissions = Permissions::default();
         let roles = Roles::compile(&roles, &mut permissions, problems);

@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use crate::policy::{AgentId, ClaimNames, Kind, Matches, Policy, RoleId};
+use crate::policy::{AgentId, Kind, Matches, Misshapen, Party, Policy, RoleId, Shape};
 use crate::token::{Claims, IssuerId, Verified};
 
 /// The most actors a token may name, one inside the other.
@@ -23,6 +23,8 @@ pub struct Principal {
     pub kind: Kind,
     /// Who vouches for the names below.
     pub issuer: IssuerId,
+    /// Whether there is a person in the token.
+    pub party: Party,
     /// The token's subject: the user, or the agent itself when it acts for nobody.
     pub subject: String,
     /// The OAuth client the token was issued to.
@@ -59,8 +61,16 @@ pub enum Unidentified {
     ActorMalformed,
     /// More than [`MAX_ACTORS`] actors.
     ActorsTooMany,
-    /// The organization is neither absent nor a plain string.
+    /// A claim is not what the policy requires of every token of the issuer.
+    ClaimNotAsRequired,
+    /// The policy has the issuer no more.
+    IssuerUnknown,
+    /// A person's token, where only machines' are taken.
+    NotAMachine,
+    /// The organization is neither absent nor a plain string, or a list of just one.
     OrganizationMalformed,
+    /// The token says both that a person is in it and that none is.
+    PartyUnclear,
     /// The roles are neither absent nor a list of strings.
     RolesMalformed,
 }
@@ -71,8 +81,22 @@ impl Unidentified {
         match self {
             Self::ActorMalformed => "`act` is no object with a `sub`",
             Self::ActorsTooMany => "the chain of actors is too long",
+            Self::ClaimNotAsRequired => "a claim is not what the issuer's tokens must have",
+            Self::IssuerUnknown => "the issuer is none of the policy's",
+            Self::NotAMachine => "only tokens without a person in them are taken from the issuer",
             Self::OrganizationMalformed => "the organization claim is no plain string",
+            Self::PartyUnclear => "the token is neither clearly a machine's nor clearly a person's",
             Self::RolesMalformed => "the roles claim is no list of strings",
+        }
+    }
+}
+
+impl From<Misshapen> for Unidentified {
+    fn from(error: Misshapen) -> Self {
+        match error {
+            Misshapen::Ambiguous => Self::PartyUnclear,
+            Misshapen::Person => Self::NotAMachine,
+            Misshapen::Required => Self::ClaimNotAsRequired,
         }
     }
 }
@@ -86,13 +110,18 @@ impl Principal {
     pub fn identify(verified: &Verified<'_>, policy: &Policy) -> Result<Self, Unidentified> {
         let claims = &verified.claims;
         let (subject, client) = (verified.subject.as_str(), verified.client.as_str());
+        let shape = policy.trusted.shape(verified.issuer_id);
+        let shape = shape.ok_or(Unidentified::IssuerUnknown)?;
+        let party = shape.party(subject, client, claims)?;
         let actors = actors(claims)?;
         let registered = registration(policy, verified.issuer_id, actors.first(), client);
-        // The client credentials grant: no person is in such a token, whoever acts with it (RFC
-        // 9068 §5).
-        let impersonal = subject == client;
-        let autonomous = impersonal && actors.is_empty();
-        let kind = if impersonal { Kind::Agent } else { kind(policy, claims, registered) };
+        // Where no person is in the token nobody else's rule makes it a person's, whoever acts
+        // with it.
+        let autonomous = party == Party::Machine && actors.is_empty();
+        let kind = match party {
+            Party::Person if !shape.is_agents(claims) => kind(policy, claims, registered),
+            Party::Machine | Party::Person => Kind::Agent,
+        };
         let agent = (kind == Kind::Agent).then(|| {
             let called = actors.first().map_or(client, |actor| actor.subject);
             let known = registered.and_then(|id| policy.agents.get(id));
@@ -100,16 +129,16 @@ impl Principal {
             let issuer = actors.first().and_then(|actor| actor.issuer).map(str::to_owned);
             AgentIdentity { name, registered, issuer }
         });
-        let names = policy.trusted.claim_names(verified.issuer_id);
         Ok(Self {
             kind,
             issuer: verified.issuer_id,
+            party,
             subject: subject.to_owned(),
             client: client.to_owned(),
             agent,
             delegated: !actors.is_empty() || kind == Kind::Agent && !autonomous,
-            roles: names.map_or(Ok(Vec::new()), |names| roles(claims, names, policy))?,
-            organization: names.map_or(Ok(None), |names| organization(claims, names))?,
+            roles: roles(claims, shape, policy)?,
+            organization: organization(claims, shape)?,
             actors: actors.iter().map(|actor| actor.subject.to_owned()).collect(),
             token_id: claims.token_id().map(str::to_owned),
         })
@@ -118,6 +147,16 @@ impl Principal {
     /// The registration of the agent, when it is a registered one.
     pub fn registered(&self) -> Option<AgentId> {
         self.agent.as_ref().and_then(|agent| agent.registered)
+    }
+
+    /// The scopes of its token.
+    pub fn scopes<'a>(
+        &self,
+        policy: &'a Policy,
+        claims: &'a Claims,
+    ) -> impl Iterator<Item = &'a str> {
+        let shape = policy.trusted.shape(self.issuer);
+        shape.into_iter().flat_map(|shape| shape.scopes(self.party, claims))
     }
 }
 
@@ -177,21 +216,21 @@ fn kind(policy: &Policy, claims: &Claims, registered: Option<AgentId>) -> Kind {
     rule.map_or(Kind::Agent, |rule| rule.kind)
 }
 
-fn organization(claims: &Claims, names: &ClaimNames) -> Result<Option<String>, Unidentified> {
-    match claims.get(&names.organization) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(name)) if plain(name) => Ok(Some(name.clone())),
-        Some(_) => Err(Unidentified::OrganizationMalformed),
-    }
+/// The one organization: of several nobody says on whose behalf the call is made.
+fn organization(claims: &Claims, shape: &Shape) -> Result<Option<String>, Unidentified> {
+    let value = claims.get(&shape.organization).unwrap_or(&Value::Null);
+    let name = match value {
+        Value::Null => return Ok(None),
+        Value::Array(list) if list.len() == 1 => list.first().and_then(Value::as_str),
+        value => value.as_str(),
+    };
+    let name = name.filter(|name| plain(name)).ok_or(Unidentified::OrganizationMalformed)?;
+    Ok(Some(name.to_owned()))
 }
 
 /// The roles the policy knows; others are the business of whoever gave them.
-fn roles(
-    claims: &Claims,
-    names: &ClaimNames,
-    policy: &Policy,
-) -> Result<Vec<RoleId>, Unidentified> {
-    let list = match claims.get(&names.roles) {
+fn roles(claims: &Claims, shape: &Shape, policy: &Policy) -> Result<Vec<RoleId>, Unidentified> {
+    let list = match claims.get(&shape.roles) {
         None | Some(Value::Null) => return Ok(Vec::new()),
         Some(Value::Array(list)) => list,
         Some(_) => return Err(Unidentified::RolesMalformed),

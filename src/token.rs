@@ -56,7 +56,7 @@ pub struct Verified<'p> {
     pub issuer: &'p Issuer,
     /// `sub`: never empty; unique within the issuer only.
     pub subject: String,
-    /// `client_id`, or `azp` where a provider says it so: never empty.
+    /// `client_id`, or whatever the issuer calls it: never empty.
     pub client: String,
     /// Everything the issuer asserts.
     pub claims: Claims,
@@ -88,7 +88,7 @@ pub fn verify<'p>(
     }
 
     let validity = Validity::of(&claims, issuer, now)?;
-    claims.check_audience(&issuer.audiences)?;
+    let client = issuer.check_recipients(&claims)?.to_owned();
 
     let key = issuer.keys.find(jws.key_id.as_deref(), jws.algorithm).ok_or(Rejected::KeyUnknown)?;
     if !key.verify_signature(jws.algorithm, jws.signing_input, &jws.signature) {
@@ -97,7 +97,6 @@ pub fn verify<'p>(
 
     issuer.profile.check_claims(&claims)?;
     let subject = claims.subject().ok_or(Rejected::SubjectMissing)?.to_owned();
-    let client = claims.client().ok_or(Rejected::ClientMissing)?.to_owned();
     let Validity { not_before, expires } = validity;
     Ok(Verified { issuer_id, issuer, subject, client, claims, not_before, expires })
 }

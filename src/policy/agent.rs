@@ -146,7 +146,7 @@ fn vouching(
     match (named, trusted.identifiers.as_slice()) {
         (Some(name), _) => {
             let found = trusted.find(&name);
-            if found.is_none() {
+            if found.is_none() && !trusted.identifiers.contains(&name) {
                 let known = trusted.identifiers.iter().map(String::as_str);
                 let problem = Problem::new(format!("unknown issuer {}", quoted(&name)));
                 unknown::report(problem.at(here.join("issuer")), &name, known, problems);

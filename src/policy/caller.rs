@@ -96,6 +96,7 @@ fn default_rules() -> Vec<wire::Caller> {
         equals: None,
         one_of: None,
         contains: None,
+        starts_with: None,
     };
     vec![
         wire::Caller { when: Some(actor), ..rule(wire::CallerKind::Agent) },

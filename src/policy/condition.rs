@@ -18,6 +18,7 @@ enum Test {
     Exists(bool),
     OneOf(Vec<Value>),
     Contains(String),
+    StartsWith(String),
 }
 
 impl Condition {
@@ -27,30 +28,37 @@ impl Condition {
         here: &Path,
         problems: &mut Problems,
     ) -> Option<Self> {
-        let wire::Condition { claim, exists, equals, one_of, contains } = written;
+        let wire::Condition { claim, exists, equals, one_of, contains, starts_with } = written;
         let claim = claim
             .parse()
             .map_err(|error| {
                 problems.add(Problem::new(format!("{error}")).at(here.join("claim")));
             })
             .ok();
-        let test = match (exists, equals, one_of, contains) {
-            (Some(exists), None, None, None) => Some(Test::Exists(exists)),
-            (None, Some(value), None, None) => Some(Test::OneOf(vec![value])),
-            (None, None, Some(values), None) => Some(Test::OneOf(values)),
-            (None, None, None, Some(part)) => Some(Test::Contains(part)),
+        let test = match (exists, equals, one_of, contains, starts_with) {
+            (Some(exists), None, None, None, None) => Some(Test::Exists(exists)),
+            (None, Some(value), None, None, None) => Some(Test::OneOf(vec![value])),
+            (None, None, Some(values), None, None) => Some(Test::OneOf(values)),
+            (None, None, None, Some(part), None) => Some(Test::Contains(part)),
+            (None, None, None, None, Some(start)) => Some(Test::StartsWith(start)),
             _ => None,
         };
         let Some(test) = test else {
             problems.add(
-                Problem::new("expected exactly one of `exists`, `equals`, `in` and `contains`")
-                    .at(here.clone()),
+                Problem::new(
+                    "expected exactly one of `exists`, `equals`, `in`, `contains` and `starts_with`",
+                )
+                .at(here.clone()),
             );
             return None;
         };
         if matches!(&test, Test::Contains(part) if part.is_empty()) {
             let message = "expected what the claim contains, and not nothing";
             problems.add(Problem::new(message).at(here.join("contains")));
+        }
+        if matches!(&test, Test::StartsWith(start) if start.is_empty()) {
+            let message = "expected what the claim begins with, and not nothing";
+            problems.add(Problem::new(message).at(here.join("starts_with")));
         }
         if let Test::OneOf(values) = &test {
             if values.is_empty() {
@@ -88,7 +96,8 @@ impl Condition {
             (Test::Contains(part), Some(Value::String(text))) => {
                 text.split(' ').any(|word| word == part)
             }
-            (Test::Contains(_), Some(_)) => false,
+            (Test::StartsWith(start), Some(Value::String(text))) => text.starts_with(start),
+            (Test::Contains(_) | Test::StartsWith(_), Some(_)) => false,
         }
     }
 }

@@ -1,31 +1,22 @@
 //! The policy's token issuers: their names, their keys, their habits.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use hashbrown::HashMap;
 use serde_json::json;
 
 use super::duration::Seconds;
-use super::problem::{Path, Problem, Problems};
-use super::wire;
-use crate::token::{
-    Algorithm, ClaimPath, Issuer, IssuerId, Issuers, KeySet, Leeway, Profile, Symmetric,
-};
+use super::problem::{Path, Problem, Problems, quoted};
+use super::shape::{self, Shape};
+use super::{unknown, wire};
+use crate::token::{Algorithm, Issuer, IssuerId, Issuers, KeySet, Leeway, Profile, Symmetric};
 
 /// The longest a token may be valid where the policy does not say: a day.
 const DEFAULT_MAX_LIFETIME: u32 = 86_400;
 
 /// The most issuers a policy may have.
 pub const MAX_ISSUERS: usize = 256;
-
-/// Where an issuer puts what the policy needs to know of a user.
-#[derive(Debug)]
-pub struct ClaimNames {
-    /// The organization.
-    pub organization: ClaimPath,
-    /// The user's roles.
-    pub roles: ClaimPath,
-}
 
 /// The issuers of a policy.
 #[derive(Debug, Default)]
@@ -34,7 +25,7 @@ pub struct Trusted {
     pub issuers: Issuers,
     /// Their identifiers, in the order of the file.
     pub identifiers: Vec<String>,
-    names: HashMap<IssuerId, ClaimNames>,
+    shapes: HashMap<IssuerId, Shape>,
 }
 
 impl Trusted {
@@ -48,9 +39,9 @@ impl Trusted {
         self.issuers.get(id).map_or("", |issuer| issuer.identifier.as_str())
     }
 
-    /// Where the issuer `id` puts things.
-    pub fn claim_names(&self, id: IssuerId) -> Option<&ClaimNames> {
-        self.names.get(&id)
+    /// What the tokens of the issuer `id` look like.
+    pub fn shape(&self, id: IssuerId) -> Option<&Shape> {
+        self.shapes.get(&id)
     }
 
     /// Reads the issuers; what is wrong, or odd, goes to `problems`.
@@ -61,18 +52,38 @@ impl Trusted {
                 Problem::new(format!("expected 1 to {MAX_ISSUERS} issuers")).at(place.clone()),
             );
         }
+        // Those with problems too, so that whoever speaks of them is not told they are unknown.
+        let identifiers = written.iter().take(MAX_ISSUERS).map(|one| one.issuer.clone()).collect();
         let written = written.into_iter().enumerate().take(MAX_ISSUERS);
         let compiled =
             written.filter_map(|(index, issuer)| compile_one(issuer, &place.join(index), problems));
-        let (list, names): (Vec<_>, Vec<_>) = compiled.unzip();
-        let identifiers: Vec<_> = list.iter().map(|issuer| issuer.identifier.clone()).collect();
+        let (list, shapes): (Vec<_>, Vec<_>) = compiled.unzip();
+        let names: Vec<_> = list.iter().map(|issuer| issuer.identifier.clone()).collect();
         let issuers = Issuers::new(list).unwrap_or_else(|error| {
             problems.add(Problem::new(error.to_string()).at(place));
             Issuers::default()
         });
-        let ids = identifiers.iter().filter_map(|name| Some(issuers.find(name)?.0));
-        let names = ids.zip(names).collect();
-        Self { issuers, identifiers, names }
+        let ids = names.iter().filter_map(|name| Some(issuers.find(name)?.0));
+        let shapes = ids.zip(shapes).collect();
+        Self { issuers, identifiers, shapes }
+    }
+}
+
+/// Finds granted scopes that are none of the policy's.
+pub(super) fn check_granted_scopes(
+    issuers: &[wire::Issuer],
+    known: &BTreeMap<String, wire::Scope>,
+    problems: &mut Problems,
+) {
+    for (index, issuer) in issuers.iter().enumerate().take(MAX_ISSUERS) {
+        let here = Path::root().join("issuers").join(index).join("machine").join("granted_scopes");
+        for (number, scope) in issuer.machine.granted_scopes.iter().enumerate() {
+            if !known.contains_key(scope) {
+                let message = format!("unknown scope {}", quoted(scope));
+                let problem = Problem::new(message).at(here.join(number));
+                unknown::report(problem, scope, known.keys().map(String::as_str), problems);
+            }
+        }
     }
 }
 
@@ -80,18 +91,24 @@ fn compile_one(
     written: wire::Issuer,
     here: &Path,
     problems: &mut Problems,
-) -> Option<(Issuer, ClaimNames)> {
+) -> Option<(Issuer, Shape)> {
     let wire::Issuer {
         issuer: identifier,
+        preset,
         audiences,
+        clients,
         algorithms,
         jwks: wire::Jwks { keys },
         profile,
         leeway,
         max_token_lifetime,
-        claims,
+        mut claims,
+        machine,
+        agent_when,
+        require,
         allow_symmetric_keys_for_development,
     } = written;
+    let habits = preset.habits();
     let symmetric = if allow_symmetric_keys_for_development {
         Symmetric::AllowedForDevelopment
     } else {
@@ -117,28 +134,32 @@ fn compile_one(
     let leeway = problems.take(leeway.ok_or_else(|| {
         Problem::new(format!("expected at most `{}s`", Leeway::MAX_SECS)).at(here.join("leeway"))
     }));
-    let mut path = |name: &str, text: &str| {
-        let path = text.parse::<ClaimPath>();
-        let place = || here.join("claims").join(name);
-        problems.take(path.map_err(|error| Problem::new(error.to_string()).at(place())))
-    };
-    let organization = path("organization", &claims.organization);
-    let roles = path("roles", &claims.roles);
-    let profile = match profile {
+    let place = here.join("claims").join("client");
+    let client_claims = shape::paths(claims.client.take(), habits.client, &place, problems);
+    let shape = Shape::compile(claims, machine, (agent_when, require), habits, here, problems);
+    let profile = match profile.unwrap_or(habits.profile) {
         wire::Profile::Rfc9068 => Profile::Rfc9068,
         wire::Profile::Jwt => Profile::Jwt,
     };
+    if audiences.is_empty() && (clients.is_empty() || profile == Profile::Rfc9068) {
+        let message = "no audience: expected `audiences`, or `clients` and the profile `jwt` where \
+                       tokens have no `aud`";
+        problems.add(Problem::new(message).at(here.clone()));
+        return None;
+    }
     let max_lifetime = max_token_lifetime.map_or(DEFAULT_MAX_LIFETIME, Seconds::get);
     let issuer = Issuer {
         identifier,
         audiences,
+        clients,
+        client_claims: client_claims?,
         algorithms,
         keys: keys?,
         profile,
         leeway: leeway?,
         max_lifetime: NonZeroU32::new(max_lifetime)?,
     };
-    Some((issuer, ClaimNames { organization: organization?, roles: roles? }))
+    Some((issuer, shape?))
 }
 
 /// The algorithm called `name`, if an issuer may sign with it.

@@ -30,8 +30,8 @@ pub struct File {
     #[serde(default)]
     pub scopes: BTreeMap<String, Scope>,
     /// What makes a caller an agent: the first rule that matches decides. Left out: a token with
-    /// an actor (`act`) or of a registered agent is an agent's, any other a human's. A token whose
-    /// subject is its client is an agent's whatever is written here: there is no person in it.
+    /// an actor (`act`) or of a registered agent is an agent's, any other a human's. A token
+    /// without a person in it is an agent's whatever is written here.
     pub callers: Option<Vec<Caller>>,
     /// The agents that are known, by name.
     #[serde(default)]
@@ -59,16 +59,25 @@ pub struct File {
 pub struct Issuer {
     /// The exact value of the `iss` claim.
     pub issuer: String,
-    /// The names of this API; a token must carry one of them in `aud`.
+    /// The provider whose habits are the defaults of `profile`, `claims`, `machine`, `agent_when`
+    /// and `require`.
+    #[serde(default)]
+    pub preset: Preset,
+    /// The names of this API; a token must carry one of them in `aud`. May be left out only where
+    /// tokens have no `aud`, and `clients` says whose are accepted.
+    #[serde(default)]
     pub audiences: Vec<String>,
+    /// The clients whose tokens are accepted; those of all when left out.
+    #[serde(default)]
+    pub clients: Vec<String>,
     /// The signature algorithms that are accepted: `ES256`, `EdDSA` (or `Ed25519`), `RS256`,
     /// `RS384`, `RS512`, `PS256`, `PS384`, `PS512`; `HS256` only with the switch below.
     pub algorithms: Vec<String>,
     /// The public keys, as a JSON Web Key Set (RFC 7517).
     pub jwks: Jwks,
-    /// How strictly the token must follow the access token profile.
-    #[serde(default)]
-    pub profile: Profile,
+    /// How strictly the token must follow the access token profile; as the preset says when left
+    /// out.
+    pub profile: Option<Profile>,
     /// How far clocks may disagree, at most `5m`.
     pub leeway: Option<Seconds>,
     /// The longest time a token may be valid; `24h` when left out.
@@ -76,10 +85,43 @@ pub struct Issuer {
     /// Where this issuer puts things.
     #[serde(default)]
     pub claims: ClaimNames,
+    /// How a token is told in which there is no person, and what it is worth.
+    #[serde(default)]
+    pub machine: Machine,
+    /// A token of which one of these holds is an agent's, whatever `callers` says. They come on
+    /// top of the preset's.
+    #[serde(default)]
+    pub agent_when: Vec<Condition>,
+    /// Conditions that must all hold of a token, or it is refused. They come on top of the
+    /// preset's.
+    #[serde(default)]
+    pub require: Vec<Condition>,
     /// Accepts a shared secret (`HS256`, keys with `kty: oct`). For development only: whoever
     /// reads this file can then make tokens.
     #[serde(default)]
     pub allow_symmetric_keys_for_development: bool,
+}
+
+/// Whose habits an issuer has.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Preset {
+    /// Auth0.
+    Auth0,
+    /// Amazon Cognito user pools.
+    Cognito,
+    /// Microsoft Entra ID.
+    Entra,
+    /// Google's identity tokens of service accounts.
+    Google,
+    /// Keycloak.
+    Keycloak,
+    /// Okta's custom authorization servers.
+    Okta,
+    /// Whoever follows RFC 9068.
+    #[default]
+    Rfc9068,
 }
 
 /// A JSON Web Key Set, written in place.
@@ -92,35 +134,50 @@ pub struct Jwks {
 }
 
 /// How strictly a token must follow the JWT profile for access tokens.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Profile {
     /// RFC 9068 to the letter: `typ` is `at+jwt`, and `iss`, `exp`, `aud`, `sub`, `client_id`,
     /// `iat` and `jti` are all there.
-    #[default]
     Rfc9068,
-    /// For issuers that do not follow RFC 9068 yet: `typ` may be `JWT` or absent, `azp` may stand
-    /// for `client_id`, and `iat` and `jti` may be missing. ID tokens are still refused.
+    /// For issuers that do not follow RFC 9068 yet: `typ` may be `JWT` or absent, and `iat` and
+    /// `jti` may be missing. ID tokens are still refused.
     Jwt,
 }
 
 /// Where an issuer puts things: a claim's exact name or, beginning with `/`, a JSON Pointer
-/// (RFC 6901).
-#[derive(Debug, Deserialize)]
+/// (RFC 6901). What is left out is as the preset says.
+#[derive(Debug, Default, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, expecting = "claim names")]
 pub struct ClaimNames {
-    /// The organization (tenant, customer) the caller belongs to; `org_id` when left out.
-    pub organization: String,
-    /// The roles of the user; `roles` when left out (RFC 9068 §2.2.3.1).
-    pub roles: String,
+    /// The OAuth client: the claims that may name it. Those that are there must agree.
+    pub client: Option<Vec<String>>,
+    /// The scopes: the claims that may hold some. They add up.
+    pub scopes: Option<Vec<String>>,
+    /// The organization (tenant, customer) the caller belongs to.
+    pub organization: Option<String>,
+    /// The roles of the user.
+    pub roles: Option<String>,
 }
 
-impl Default for ClaimNames {
-    fn default() -> Self {
-        Self { organization: "org_id".to_owned(), roles: "roles".to_owned() }
-    }
+/// How a token is told in which there is no person, and what it is worth. What is left out is as
+/// the preset says.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default, expecting = "machine settings")]
+pub struct Machine {
+    /// What `sub` is in such a token: a text in which `{client}` stands for its client.
+    pub subject: Option<String>,
+    /// Conditions that all hold of such a token. A token of which only some hold is refused.
+    pub when: Option<Vec<Condition>>,
+    /// The claims that may hold its scopes; those of `claims` when left out.
+    pub scopes: Option<Vec<String>>,
+    /// Scopes that such a token has besides those it carries.
+    pub granted_scopes: Vec<String>,
+    /// Whether only such tokens are accepted.
+    pub only: Option<bool>,
 }
 
 /// What the API is called in OAuth.
@@ -206,6 +263,8 @@ pub struct Condition {
     pub one_of: Option<Vec<serde_json::Value>>,
     /// The claim is a list with this element, or a string in which this stands between spaces.
     pub contains: Option<String>,
+    /// The claim is a string that begins with this.
+    pub starts_with: Option<String>,
 }
 
 /// An agent that is known.

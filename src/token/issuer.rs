@@ -5,15 +5,20 @@ use std::num::NonZeroU32;
 
 use hashbrown::HashMap;
 
-use super::{Algorithms, KeySet, Profile};
+use super::{Algorithms, ClaimPath, Claims, KeySet, Profile, Rejected};
 
 /// An authorization server whose tokens we accept.
 #[derive(Clone, Debug)]
 pub struct Issuer {
     /// Its identifier, as in `iss` (RFC 8414 §2): compared byte for byte.
     pub identifier: String,
-    /// Names of ours; a token's `aud` must hold one of them, byte for byte (RFC 8707).
+    /// Names of ours; a token's `aud` must hold one of them, byte for byte (RFC 8707). Without
+    /// any, a token must have no `aud`, and its client must be one of `clients`.
     pub audiences: Vec<String>,
+    /// The clients whose tokens are taken; without any, those of all.
+    pub clients: Vec<String>,
+    /// The claims that may name the client.
+    pub client_claims: Vec<ClaimPath>,
     /// What it may sign with.
     pub algorithms: Algorithms,
     /// Its keys: no other issuer's token is checked with them (RFC 8725 §3.8).
@@ -24,6 +29,21 @@ pub struct Issuer {
     pub leeway: Leeway,
     /// The longest a token may live, in seconds: from `iat`, or from now where that is absent.
     pub max_lifetime: NonZeroU32,
+}
+
+impl Issuer {
+    /// The client that a token of ours was issued to, if the token is for us.
+    pub(super) fn check_recipients<'c>(&self, claims: &'c Claims) -> Result<&'c str, Rejected> {
+        claims.check_audience(&self.audiences)?;
+        let client = claims.client(&self.client_claims)?;
+        let is_taken = |clients: &[String]| clients.iter().any(|name| name == client);
+        match self.clients.as_slice() {
+            // INVARIANT of `Issuers`: who has no clients has audiences.
+            [] => Ok(client),
+            clients if is_taken(clients) => Ok(client),
+            _ => Err(Rejected::ClientNotAccepted),
+        }
+    }
 }
 
 /// How far two clocks may differ, in seconds: 30 unless told, at most [`Leeway::MAX_SECS`].
@@ -68,8 +88,8 @@ impl Issuers {
     ///
     /// # Errors
     ///
-    /// An issuer without identifier, audience or algorithm, for no token of its could ever
-    /// pass; two issuers under one identifier.
+    /// An issuer without identifier or algorithm, for no token of its could ever pass; one whose
+    /// tokens would be taken whomever they are for; two issuers under one identifier.
     pub fn new(listed: Vec<Issuer>) -> Result<Self, IssuersError> {
         let mut by_identifier = HashMap::with_capacity(listed.len());
         for (index, issuer) in listed.iter().enumerate() {
@@ -77,8 +97,15 @@ impl Issuers {
             if identifier.is_empty() {
                 return Err(IssuersError::EmptyIdentifier);
             }
-            if issuer.audiences.is_empty() || issuer.audiences.iter().any(String::is_empty) {
+            let has_audience = match issuer.profile {
+                Profile::Rfc9068 => !issuer.audiences.is_empty(),
+                Profile::Jwt => !issuer.audiences.is_empty() || !issuer.clients.is_empty(),
+            };
+            if !has_audience || issuer.audiences.iter().any(String::is_empty) {
                 return Err(IssuersError::NoAudience(identifier));
+            }
+            if issuer.client_claims.is_empty() || issuer.clients.iter().any(String::is_empty) {
+                return Err(IssuersError::NoClient(identifier));
             }
             if issuer.algorithms.is_empty() {
                 return Err(IssuersError::NoAlgorithm(identifier));
@@ -114,6 +141,8 @@ pub enum IssuersError {
     NoAlgorithm(String),
     /// This issuer has no audience, or an empty one.
     NoAudience(String),
+    /// This issuer has a client without a name, or no claim that names clients.
+    NoClient(String),
 }
 
 impl fmt::Display for IssuersError {
@@ -126,6 +155,9 @@ impl fmt::Display for IssuersError {
             }
             Self::NoAudience(issuer) => {
                 write!(f, "issuer `{issuer}` has no audience or an empty one, expected one or more")
+            }
+            Self::NoClient(issuer) => {
+                write!(f, "issuer `{issuer}` has a client without a name, or no claim for clients")
             }
         }
     }
@@ -164,8 +196,24 @@ mod tests {
             let deaf = Issuer { audiences, ..forge::issuer() };
             assert_eq!(refused(deaf), IssuersError::NoAudience(name()));
         }
+        let nobodys = Issuer { clients: vec![String::new()], ..forge::issuer() };
+        assert_eq!(refused(nobodys), IssuersError::NoClient(name()));
         let mute = Issuer { algorithms: Algorithms::default(), ..forge::issuer() };
         assert_eq!(refused(mute), IssuersError::NoAlgorithm(name()));
+    }
+
+    #[test]
+    fn who_has_no_audience_names_the_clients_and_does_not_claim_to_follow_rfc9068() {
+        let clients = vec!["support-bot".to_owned()];
+        let named = Issuer { audiences: vec![], clients, ..forge::lenient_issuer() };
+        Issuers::new(vec![named.clone()]).unwrap();
+        for deaf in [
+            Issuer { clients: vec![], ..named.clone() },
+            Issuer { profile: Profile::Rfc9068, ..named },
+        ] {
+            let refused = Issuers::new(vec![deaf]).unwrap_err();
+            assert_eq!(refused, IssuersError::NoAudience(forge::ISSUER.to_owned()));
+        }
     }
 
     #[test]

@@ -27,10 +27,12 @@ pub enum Rejected {
     CharacterForbidden,
     /// The payload is not one strict JSON object (RFC 7519 §4 and §7.2).
     ClaimsMalformed,
-    /// `client_id` and `azp` name two clients.
+    /// Two claims name two clients.
     ClientConflict,
-    /// Neither `client_id` nor `azp` (RFC 9068 §2.2).
+    /// No claim names the client (RFC 9068 §2.2).
     ClientMissing,
+    /// Its client is not among those whose tokens are taken.
+    ClientNotAccepted,
     /// `cty` says that the payload is not claims: a nested token (RFC 7519 §5.2).
     ContentNotClaims,
     /// `crit` is there, and we understand no extension (RFC 7515 §4.1.11).
@@ -47,7 +49,7 @@ pub enum Rejected {
     HeaderMalformed,
     /// It carries what an ID token carries (RFC 8725 §3.12).
     IdToken,
-    /// `iss`, `sub`, `client_id`, `azp` or `jti` is empty, too long, or not text.
+    /// `iss`, `sub`, `jti` or a claim that names the client is empty, too long, or not text.
     IdentifierMalformed,
     /// No `iat` (RFC 9068 §2.2).
     IssuedAtMissing,
@@ -87,7 +89,7 @@ impl Rejected {
     /// What the caller is told.
     pub const fn denial(self) -> Denial {
         match self {
-            Self::AudienceMismatch => Denial::WrongAudience,
+            Self::AudienceMismatch | Self::ClientNotAccepted => Denial::WrongAudience,
             Self::Expired => Denial::ExpiredToken,
             Self::KeyUnknown => Denial::UnknownKey,
             Self::UnboundToken => Denial::UnboundToken,
@@ -136,8 +138,9 @@ impl Rejected {
             Self::AudienceMissing => "`aud` is missing",
             Self::CharacterForbidden => "a character that no token has",
             Self::ClaimsMalformed => "the payload is not a JSON object read strictly",
-            Self::ClientConflict => "`client_id` and `azp` differ",
-            Self::ClientMissing => "`client_id` is missing, and `azp` too",
+            Self::ClientConflict => "two claims name two clients",
+            Self::ClientMissing => "no claim names the client",
+            Self::ClientNotAccepted => "its client is not among the issuer's `clients`",
             Self::ContentNotClaims => "`cty` says that the payload is not claims",
             Self::CriticalHeader => "`crit` is present and no extension is understood",
             Self::DateMalformed => "a time is not a number of seconds since 1970",
@@ -146,7 +149,7 @@ impl Rejected {
             Self::ExpiryMissing => "`exp` is missing",
             Self::HeaderMalformed => "the header is not a JSON object read strictly",
             Self::IdToken => "the claims are an ID token's",
-            Self::IdentifierMalformed => "`iss`, `sub`, `client_id`, `azp` or `jti` is malformed",
+            Self::IdentifierMalformed => "`iss`, `sub`, `jti` or the client is malformed",
             Self::IssuedAtMissing => "`iat` is missing",
             Self::IssuedInFuture => "`iat` lies in the future",
             Self::IssuerMissing => "`iss` is missing",

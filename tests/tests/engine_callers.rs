@@ -201,11 +201,22 @@ fn claims_that_say_who_somebody_is_and_cannot_be_read_are_refused() {
     for roles in [json!("reader"), json!({}), json!([1]), json!(["reader", null]), json!(true)] {
         assert_eq!(with("roles", roles.clone()).code(), "invalid_token", "{roles}");
     }
-    for organization in [json!(""), json!(1), json!(["acme"]), json!("a\r\nb"), json!({})] {
+    for organization in [
+        json!(""),
+        json!(1),
+        json!("a\r\nb"),
+        json!({}),
+        json!([]),
+        json!([null]),
+        json!([["acme"]]),
+        json!(["acme", "umbrella"]),
+    ] {
         assert_eq!(with("org_id", organization.clone()).code(), "invalid_token", "{organization}");
     }
     assert_eq!(with("roles", Value::Null).code(), "allow");
     assert_eq!(with("org_id", Value::Null).code(), "allow");
+    let listed = with("org_id", json!(["acme"]));
+    assert_eq!(listed.told("x-postern-organization").as_deref(), Some("acme"));
 }
 
 #[test]

@@ -93,7 +93,7 @@ fn every_mistake_is_told_with_its_place() {
         (
             "/callers",
             json!([{ "kind": "agent", "when": { "claim": "a" } }]),
-            "callers[0].when: expected exactly one of `exists`, `equals`, `in` and `contains`",
+            "callers[0].when: expected exactly one of `exists`, `equals`, `in`, `contains` and `starts_with`",
         ),
         ("/agents/support-bot/ceiling", json!("root"), "agents.support-bot.ceiling: unknown role"),
         ("/agents/support-bot/never", json!(["deals:wriet"]), "did you mean `deals:write`?"),

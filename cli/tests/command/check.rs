@@ -117,7 +117,7 @@ fn a_key_that_comes_twice_is_refused() {
 #[test]
 fn a_missing_field_is_told_where_it_is_missed() {
     assert_snapshot!(broken("    audiences: [https://api.crm.example]\n", ""), @r"
-    p.yaml:6:5: error: issuers[0]: missing field `audiences`
+    p.yaml:6:5: error: issuers[0]: no audience: expected `audiences`, or `clients` and the profile `jwt` where tokens have no `aud`
         6 |   - issuer: https://login.crm.example/
           |     ^
     p.yaml: refused: 1 error

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
 /// Every page.
-pub(crate) const PAGES: [&str; 11] = [
+pub(crate) const PAGES: [&str; 12] = [
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
@@ -14,6 +14,7 @@ pub(crate) const PAGES: [&str; 11] = [
     "docs/envoy.md",
     "docs/hosts.md",
     "docs/policy.md",
+    "docs/providers.md",
     "docs/threats.md",
     "envoy/README.md",
     "policies/README.md",

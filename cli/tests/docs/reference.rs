@@ -109,6 +109,46 @@ fn every_pattern_matches_what_is_told() {
     }
 }
 
+/// What `field` is in the habits of `preset`; those that do not say have RFC 9068's.
+fn habit<'a>(code: &'a str, preset: &str, field: &str) -> &'a str {
+    let of = |name: &str| {
+        let start = format!("const {}: Habits = Habits {{", name.to_uppercase());
+        let (_, body) = code.split_once(&start).unwrap_or_else(|| panic!("{start}"));
+        let (_, value) = body.split("\n};").next()?.split_once(&format!("\n    {field}: "))?;
+        value.split(",\n").next()
+    };
+    of(preset).or_else(|| of("rfc9068")).unwrap_or_else(|| panic!("{preset}.{field}"))
+}
+
+#[test]
+fn every_preset_is_told_with_its_claims() {
+    let code = source("src/policy/preset.rs");
+    let page = Page::read("docs/providers.md");
+    let presets: BTreeSet<_> = code.split("\nconst ").skip(1).collect();
+    let rows = page.table("presets");
+    assert_eq!(rows.len(), presets.len());
+    for row in &rows {
+        let preset = crate::page::code(&row[0])[0];
+        for (column, fields) in [
+            (1, &["client"][..]),
+            (2, &["scopes", "machine_scopes"]),
+            (3, &["organization"]),
+            (4, &["roles"]),
+        ] {
+            let habits = fields.iter().map(|field| habit(&code, preset, field));
+            let habits: Vec<_> =
+                habits.flat_map(|text| text.split('"').skip(1).step_by(2)).collect();
+            assert_eq!(crate::page::code(&row[column]), habits, "{preset}");
+        }
+        let tests = ["machine_subject", "machine_when"].map(|field| habit(&code, preset, field));
+        for word in tests.iter().flat_map(|text| text.split('"').skip(1).step_by(2)) {
+            let told = word.replace("{client}", "CLIENT");
+            let is_told = told == "CLIENT" || row[5].contains(&format!("`{told}`"));
+            assert!(is_told, "{preset}: {told}");
+        }
+    }
+}
+
 #[test]
 fn every_caller_is_who_is_told_and_may_what_is_told() {
     for row in Page::read("docs/policy.md").table("callers") {

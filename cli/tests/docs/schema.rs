@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::page::{Page, code, repository};
 
 /// Where each type of the schema stands in a policy, as the reference writes it.
-const PLACES: [(&str, &str); 14] = [
+const PLACES: [(&str, &str); 15] = [
     ("Agent", "agents.NAME."),
     ("Audit", "audit."),
     ("Caller", "callers[]."),
@@ -19,6 +19,7 @@ const PLACES: [(&str, &str); 14] = [
     ("Jwks", "issuers[].jwks."),
     ("Limit", "LIMIT."),
     ("Limits", "limits."),
+    ("Machine", "issuers[].machine."),
     ("Resource", "resource."),
     ("Role", "roles.NAME."),
     ("Route", "routes[]."),

@@ -21,7 +21,8 @@ fn parsed(claims: &Value) -> Claims {
 }
 
 fn scopes(claims: &Value) -> Vec<String> {
-    parsed(claims).scopes().map(str::to_owned).collect()
+    let paths = ["scope", "scp"].map(|name| name.parse().unwrap());
+    parsed(claims).scopes(&paths).map(str::to_owned).collect()
 }
 
 #[test]

@@ -25,6 +25,8 @@ pub(crate) fn issuer() -> Issuer {
     Issuer {
         identifier: ISSUER.to_owned(),
         audiences: vec![AUDIENCE.to_owned(), "crm".to_owned()],
+        clients: vec![],
+        client_claims: vec!["client_id".parse().unwrap(), "azp".parse().unwrap()],
         algorithms: Algorithms::from_iter(asymmetric),
         keys: keys(json!([
             public(Algorithm::Es256),

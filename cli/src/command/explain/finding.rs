@@ -171,7 +171,7 @@ impl Authorize {
         };
         Self {
             permission: policy.permissions.name(permission).to_owned(),
-            scopes: claims.scopes().map(scope).collect(),
+            scopes: principal.scopes(policy, claims).map(scope).collect(),
             user_roles: principal
                 .delegated
                 .then(|| principal.roles.iter().map(|id| role(*id)).collect()),
