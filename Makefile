@@ -6,8 +6,9 @@
 TARGET := wasm32-wasip1
 export POSTERN_WASM := $(CURDIR)/dist/postern.wasm
 
-# Runs what follows with ENVOY set, or not at all.
+# Runs what follows with ENVOY set, or not at all; likewise NODE.
 WITH_ENVOY := envoy=$$(tools/envoy) && ENVOY=$$envoy
+WITH_BOTH := node=$$(tools/node) && export NODE=$$node && $(WITH_ENVOY)
 
 help: ## list the tasks
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -25,7 +26,7 @@ up: filter ## start the demo and leave it running until Ctrl-C
 	@$(WITH_ENVOY) cargo run --quiet -p postern-demo -- up
 
 test: lint filter ## all checks and all tests
-	$(WITH_ENVOY) cargo test --workspace
+	$(WITH_BOTH) cargo test --workspace
 
 lint: ## formatting and lints
 	cargo fmt --all --check
@@ -44,4 +45,4 @@ bench: filter ## how long things take; ARGS=--quick for a first look
 
 clean: ## remove what was built
 	cargo clean
-	rm -rf dist .run
+	rm -rf dist .run demo/provider/node_modules

@@ -21,17 +21,25 @@ pub struct Request {
     method: String,
     target: String,
     headers: Vec<(Vec<u8>, Vec<u8>)>,
+    body: String,
 }
 
 impl Request {
     /// `method` on `target`, written as they are.
     pub fn new(method: &str, target: &str) -> Self {
-        Self { method: method.to_owned(), target: target.to_owned(), headers: Vec::new() }
+        let (method, target) = (method.to_owned(), target.to_owned());
+        Self { method, target, headers: Vec::new(), body: String::new() }
     }
 
     /// GET on `target`.
     pub fn get(target: &str) -> Self {
         Self::new("GET", target)
+    }
+
+    /// POST on `target`, with these fields as a form.
+    pub fn form(target: &str, fields: &[(&str, &str)]) -> Self {
+        let request = Self { body: encode(fields), ..Self::new("POST", target) };
+        request.header("Content-Type", "application/x-www-form-urlencoded")
     }
 
     /// One more header, even if there is one of this name.
@@ -63,7 +71,10 @@ impl Request {
     }
 
     fn bytes(&self, to: SocketAddr) -> Vec<u8> {
-        let length = if self.method == "GET" { "" } else { "Content-Length: 0\r\n" };
+        let length = match self.method.as_str() {
+            "GET" => String::new(),
+            _ => format!("Content-Length: {}\r\n", self.body.len()),
+        };
         let (method, target) = (&self.method, &self.target);
         let mut text =
             format!("{method} {target} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n{length}")
@@ -72,8 +83,24 @@ impl Request {
             text.extend([name, b": ".as_slice(), value, b"\r\n"].concat());
         }
         text.extend(b"\r\n");
+        text.extend(self.body.as_bytes());
         text
     }
+}
+
+/// Fields as in a query or a form.
+pub fn encode(fields: &[(&str, &str)]) -> String {
+    let escape = |text: &str| {
+        let escaped = text.bytes().map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                char::from(byte).to_string()
+            }
+            other => format!("%{other:02X}"),
+        });
+        escaped.collect::<String>()
+    };
+    let field = |(name, value): &(&str, &str)| format!("{}={}", escape(name), escape(value));
+    fields.iter().map(field).collect::<Vec<_>>().join("&")
 }
 
 /// An answer.
@@ -117,6 +144,12 @@ impl Response {
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(known, _)| known == name)?;
         Some(&found.1)
+    }
+
+    /// All headers of this name.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        let found = self.headers.iter().filter(move |(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
     }
 
     /// The `code` of a denial (RFC 9457 members).
@@ -181,7 +214,13 @@ impl Echo {
 
 #[cfg(test)]
 mod tests {
-    use super::Response;
+    use super::{Response, encode};
+
+    #[test]
+    fn nothing_in_a_field_can_end_it() {
+        let fields = [("scope", "a b"), ("resource", "https://x/?a=b&c"), ("ü", "")];
+        assert_eq!(encode(&fields), "scope=a%20b&resource=https%3A%2F%2Fx%2F%3Fa%3Db%26c&%C3%BC=");
+    }
 
     #[test]
     fn a_denial_is_known_by_its_media_type_and_its_code() {

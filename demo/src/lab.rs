@@ -24,7 +24,7 @@ pub struct Settings {
     pub envoy: PathBuf,
     /// The compiled filter.
     pub wasm: PathBuf,
-    /// The policy, whose keys are replaced.
+    /// The policy.
     pub policy: Value,
     /// How many workers Envoy has.
     pub workers: u32,
@@ -51,7 +51,7 @@ impl Settings {
     }
 }
 
-fn path_from_env(name: &str) -> anyhow::Result<PathBuf> {
+pub(crate) fn path_from_env(name: &str) -> anyhow::Result<PathBuf> {
     let path = env::var_os(name).with_context(|| format!("{name} is not set: use make"))?;
     fs::canonicalize(&path).with_context(|| format!("{name} is `{}`", path.display()))
 }
@@ -85,15 +85,28 @@ pub enum Published {
 }
 
 impl Lab {
-    /// Starts it all.
+    /// Starts it all, the policy's issuers played by the cast.
     ///
     /// # Errors
     ///
     /// A part of it does not start; the error shows Envoy's log.
-    pub fn start(settings: Settings) -> anyhow::Result<Self> {
-        let Settings { envoy, wasm, mut policy, workers } = settings;
+    pub fn start(mut settings: Settings) -> anyhow::Result<Self> {
         let cast = Cast::new()?;
-        cast.equip(&mut policy)?;
+        cast.equip(&mut settings.policy)?;
+        Self::with_policy(settings, cast)
+    }
+
+    /// Starts it all with the policy as it is, whoever its issuers are.
+    ///
+    /// # Errors
+    ///
+    /// A part of it does not start; the error shows Envoy's log.
+    pub fn start_as_written(settings: Settings) -> anyhow::Result<Self> {
+        Self::with_policy(settings, Cast::new()?)
+    }
+
+    fn with_policy(settings: Settings, cast: Cast) -> anyhow::Result<Self> {
+        let Settings { envoy, wasm, policy, workers } = settings;
         let backend = Backend::start()?;
         let directory = Directory::new()?;
         let setup = Setup {

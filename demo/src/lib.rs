@@ -10,6 +10,7 @@ mod clock;
 pub mod envoy;
 pub mod interrupt;
 mod lab;
+pub mod provider;
 pub mod scenario;
 pub mod table;
 
