@@ -109,6 +109,7 @@ fn compile_one(
         allow_symmetric_keys_for_development,
     } = written;
     let habits = preset.habits();
+    let says_what_a_machine_is = machine.subject.is_some() || machine.when.is_some();
     let symmetric = if allow_symmetric_keys_for_development {
         Symmetric::AllowedForDevelopment
     } else {
@@ -146,6 +147,11 @@ fn compile_one(
                        tokens have no `aud`";
         problems.add(Problem::new(message).at(here.clone()));
         return None;
+    }
+    if profile == Profile::Jwt && preset == wire::Preset::Rfc9068 && !says_what_a_machine_is {
+        let message = "no preset, and nothing under `machine`: a program's token whose `sub` is \
+                       not its client is taken for a person's";
+        problems.add(Problem::warning(message).at(here.clone()));
     }
     let max_lifetime = max_token_lifetime.map_or(DEFAULT_MAX_LIFETIME, Seconds::get);
     let issuer = Issuer {

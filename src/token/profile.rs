@@ -41,6 +41,7 @@ impl Profile {
         match self {
             Self::Rfc9068 if !claims.has("iat") => Err(Rejected::IssuedAtMissing),
             Self::Rfc9068 if claims.token_id().is_none() => Err(Rejected::TokenIdMissing),
+            Self::Rfc9068 if !claims.has("client_id") => Err(Rejected::ClientMissing),
             // OpenID Connect Core §2 and §3.3.2.11.
             Self::Jwt if ["nonce", "at_hash", "c_hash"].iter().any(|name| claims.has(name)) => {
                 Err(Rejected::IdToken)

@@ -144,7 +144,8 @@ fn client_id_and_azp_must_agree_where_both_are_present() {
     check_claims(issuer(), &both).unwrap();
     assert_eq!(refused("azp", json!("Support-Bot")), Rejected::ClientConflict);
     let azp = with(without(claims(), "client_id"), "azp", json!("other-bot"));
-    assert_eq!(check_claims(issuer(), &azp).unwrap()["client"], "other-bot");
+    assert_eq!(check_claims(lenient_issuer(), &azp).unwrap()["client"], "other-bot");
+    assert_eq!(check_claims(issuer(), &azp), Err(Rejected::ClientMissing), "RFC 9068 §2.2");
 }
 
 #[test]

@@ -14,7 +14,7 @@ fn person() -> Value {
     })
 }
 
-fn refused(fields: &Value) -> String {
+fn told_of(fields: &Value) -> String {
     problems(&trusting(ISSUER, fields, "support-bot"))
 }
 
@@ -107,6 +107,15 @@ fn a_claim_that_names_the_client_is_a_name_and_all_that_are_there_agree() {
 }
 
 #[test]
+fn where_nothing_says_what_a_machine_is_the_operator_is_warned() {
+    let warned = |fields: Value| told_of(&fields).contains("is taken for a person's");
+    assert!(warned(json!({ "profile": "jwt" })));
+    assert!(!warned(json!({})));
+    assert!(!warned(json!({ "preset": "okta" })));
+    assert!(!warned(json!({ "profile": "jwt", "machine": { "subject": "{client}" } })));
+}
+
+#[test]
 fn a_shape_that_cannot_be_meant_is_no_policy() {
     for (fields, told) in [
         (json!({ "preset": "ping" }), "issuers[0].preset"),
@@ -125,7 +134,7 @@ fn a_shape_that_cannot_be_meant_is_no_policy() {
             "agent_when[0].starts_with: expected",
         ),
     ] {
-        let problems = refused(&fields);
+        let problems = told_of(&fields);
         assert!(problems.contains(told), "{fields}: {problems}");
     }
 }
