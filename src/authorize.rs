@@ -4,6 +4,8 @@
 //! somebody, only those that the subject's own roles hold too; an agent's only up to its ceiling;
 //! and never what its registration says it never gets.
 
+use std::collections::BinaryHeap;
+
 use crate::denial::Denial;
 use crate::policy::{
     Condition, Kind, Operation, PermissionId, PermissionSet, Policy, RoleId, Unregistered,
@@ -30,9 +32,8 @@ pub struct Grant {
 /// [`Denial::ConditionFailed`] when the agent's own conditions do not hold.
 pub fn grant(policy: &Policy, principal: &Principal, claims: &Claims) -> Result<Grant, Denial> {
     let scopes = principal.scopes(policy, claims);
-    let mut scope_roles: Vec<_> =
-        scopes.filter_map(|scope| policy.scopes.get(scope).copied()).collect();
-    scope_roles.sort_unstable();
+    let scope_roles = scopes.filter_map(|scope| policy.scopes.get(scope).copied());
+    let mut scope_roles = BinaryHeap::from_iter(scope_roles).into_sorted_vec();
     scope_roles.dedup();
     let mut permissions = policy.roles.union(scope_roles.iter().copied());
     if principal.delegated {

@@ -24,7 +24,7 @@ mod unknown;
 mod warning;
 pub mod wire;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use hashbrown::HashMap;
 use serde_json::Value;
@@ -168,8 +168,8 @@ impl Policy {
         );
         let resource = resource.and_then(|resource| {
             let issuers = trusted.identifiers.iter().map(String::as_str);
-            let mut names: Vec<_> = scopes.keys().map(String::as_str).collect();
-            names.sort_unstable();
+            let names = scopes.keys().map(String::as_str);
+            let names = BinaryHeap::from_iter(names).into_sorted_vec();
             Resource::compile(resource, issuers, names.into_iter(), problems)
         });
         let operations = operation::compile(
@@ -224,11 +224,9 @@ fn smallest_scopes<'a>(
     scopes: &'a HashMap<String, RoleId>,
     roles: &Roles,
 ) -> HashMap<PermissionId, &'a str> {
-    let mut ordered: Vec<_> = scopes
-        .iter()
-        .map(|(name, role)| (roles.permissions(*role).len(), name.as_str(), *role))
-        .collect();
-    ordered.sort_unstable();
+    let ordered =
+        scopes.iter().map(|(name, role)| (roles.permissions(*role).len(), name.as_str(), *role));
+    let mut ordered = BinaryHeap::from_iter(ordered).into_sorted_vec();
     // A role seen once has given all it has: later scopes of the same role are no smaller.
     let mut seen = hashbrown::HashSet::new();
     ordered.retain(|(_, _, role)| seen.insert(*role));

@@ -1,5 +1,7 @@
 //! The headers by which the backend learns who is calling.
 
+use std::collections::BinaryHeap;
+
 use crate::authorize::Grant;
 use crate::fields::{Fields, percent_encode};
 use crate::policy::{Policy, RoleId};
@@ -64,8 +66,7 @@ fn roles_in_full<'p>(policy: &'p Policy, grant: &Grant) -> impl Iterator<Item = 
         let needs = policy.roles.permissions(*role);
         !needs.is_empty() && needs.is_subset(granted)
     });
-    roles.sort_unstable();
-    roles.into_iter().map(|role| policy.roles.name(role))
+    BinaryHeap::from(roles).into_sorted_vec().into_iter().map(|role| policy.roles.name(role))
 }
 
 /// Values separated by commas, each percent-encoded (RFC 3986 §2.1) but for visible ASCII other

@@ -69,8 +69,9 @@ impl Sifted<'_> {
     pub(super) fn drop(self, keep_credential: bool) -> Vec<usize> {
         let mut drop = self.guarded;
         if !keep_credential {
-            drop.extend(self.credentials);
-            drop.sort_unstable();
+            for place in self.credentials {
+                drop.insert(drop.partition_point(|other| *other < place), place);
+            }
         }
         drop
     }

@@ -1,5 +1,7 @@
 //! What is odd about a policy, though it can be decided by: likely mistakes.
 
+use std::collections::BinaryHeap;
+
 use hashbrown::HashSet;
 
 use super::problem::{Path, Problem, Problems};
@@ -24,11 +26,9 @@ pub(super) fn collect(policy: &Policy, problems: &mut Problems) {
 fn unused_scopes(policy: &Policy, needed: &PermissionSet, problems: &mut Problems) {
     let opens = |role: RoleId| policy.roles.permissions(role).meets(needed);
     let idle = policy.scopes.iter().filter(|(_, role)| !opens(**role)).map(|(name, _)| name);
-    let mut idle: Vec<_> = idle.collect();
-    idle.sort_unstable();
-    for name in idle {
+    for name in BinaryHeap::from_iter(idle.map(String::as_str)).into_sorted_vec() {
         let message = "nobody can use this scope: no route needs a permission of its role";
-        problems.add(Problem::warning(message).at(Path::root().join("scopes").join(name.as_str())));
+        problems.add(Problem::warning(message).at(Path::root().join("scopes").join(name)));
     }
 }
 

@@ -1,5 +1,6 @@
 //! The look-up from a method and a path to what a policy says of them.
 
+use std::collections::BinaryHeap;
 use std::fmt;
 
 use hashbrown::HashMap;
@@ -74,9 +75,7 @@ impl<T> Table<T> {
             None => Vec::new(),
             Some(Answers::Any(_)) => vec!["*"],
             Some(Answers::Listed(routes)) => {
-                let mut methods: Vec<_> = routes.keys().map(AsRef::as_ref).collect();
-                methods.sort_unstable();
-                methods
+                BinaryHeap::from_iter(routes.keys().map(AsRef::as_ref)).into_sorted_vec()
             }
         }
     }
@@ -86,8 +85,7 @@ impl<T> Table<T> {
     pub fn shadowed(&self) -> Vec<usize> {
         let mut hidden = Vec::new();
         self.root.shadowed(&mut hidden);
-        hidden.sort_unstable();
-        hidden
+        BinaryHeap::from(hidden).into_sorted_vec()
     }
 
     fn answers(&self, path: &NormalPath<'_>, steps: &mut Steps) -> Option<&Answers> {
@@ -250,11 +248,11 @@ impl Answers {
     }
 
     fn routes(&self) -> Vec<usize> {
-        let mut routes = match self {
+        let routes = match self {
             Self::Any(route) => vec![*route],
             Self::Listed(routes) => routes.values().copied().collect(),
         };
-        routes.sort_unstable();
+        let mut routes = BinaryHeap::from(routes).into_sorted_vec();
         routes.dedup();
         routes
     }

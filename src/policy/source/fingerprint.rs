@@ -1,5 +1,7 @@
 //! A short name for what a policy says, whatever it was written in.
 
+use std::collections::BinaryHeap;
+
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -38,11 +40,9 @@ fn feed(hash: &mut Sha256, value: &Value) {
         Value::Object(members) => {
             hash.update(b"m");
             feed_length(hash, members.len());
-            let mut members: Vec<_> = members.iter().collect();
-            members.sort_unstable_by_key(|(key, _)| key.as_str());
-            for (key, member) in members {
+            for key in BinaryHeap::from_iter(members.keys().map(String::as_str)).into_sorted_vec() {
                 feed_text(hash, key);
-                feed(hash, member);
+                members.get(key).into_iter().for_each(|member| feed(hash, member));
             }
         }
     }
