@@ -228,7 +228,7 @@ impl Engine {
         operation: &Operation,
         permission: PermissionId,
     ) -> Result<(), Refusal> {
-        let grant = session.standing.as_ref().map_err(|denial| *denial)?;
+        let grant = session.standing.as_ref().map_err(|refusal| *refusal)?;
         authorize::check(&self.policy, &session.principal, grant, permission)?;
         authorize::require(operation, &session.claims)?;
         Ok(())

@@ -11,12 +11,16 @@ use crate::limit::Refused;
 /// Closed on purpose: a new reason must break every `match` that maps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Denial {
+    /// The policy has stopped the agent, or one that the token went through.
+    AgentBlocked,
     /// The agent's ceiling does not hold the permission.
     AgentCeiling,
     /// The permission is among the agent's `never`.
     AgentForbidden,
     /// The agent is not registered and the policy turns such agents away.
     AgentUnknown,
+    /// The policy turns the client away, or one that the token went through.
+    ClientBlocked,
     /// A `require` of the route or of the agent does not hold.
     ConditionFailed,
     /// The token's `exp` has passed.
@@ -35,6 +39,8 @@ pub enum Denial {
     NotReady,
     /// A rate limit is used up.
     RateLimited,
+    /// The token, its subject or its issuer is revoked, or what was issued when it was.
+    RevokedToken,
     /// The token is bound to a key (`cnf`) and the request does not prove possession of it.
     UnboundToken,
     /// The issuer is known, and none of its keys fits the token.
@@ -47,10 +53,12 @@ pub enum Denial {
 
 impl Denial {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
+        Self::AgentBlocked,
         Self::AgentCeiling,
         Self::AgentForbidden,
         Self::AgentUnknown,
+        Self::ClientBlocked,
         Self::ConditionFailed,
         Self::ExpiredToken,
         Self::InsufficientScope,
@@ -60,6 +68,7 @@ impl Denial {
         Self::NoRoute,
         Self::NotReady,
         Self::RateLimited,
+        Self::RevokedToken,
         Self::UnboundToken,
         Self::UnknownKey,
         Self::UserLacksRole,
@@ -69,9 +78,11 @@ impl Denial {
     /// The stable name that programs act on.
     pub const fn code(self) -> &'static str {
         match self {
+            Self::AgentBlocked => "agent_blocked",
             Self::AgentCeiling => "agent_ceiling",
             Self::AgentForbidden => "agent_forbidden",
             Self::AgentUnknown => "agent_unknown",
+            Self::ClientBlocked => "client_blocked",
             Self::ConditionFailed => "condition_failed",
             Self::ExpiredToken => "expired_token",
             Self::InsufficientScope => "insufficient_scope",
@@ -81,6 +92,7 @@ impl Denial {
             Self::NoRoute => "no_route",
             Self::NotReady => "not_ready",
             Self::RateLimited => "rate_limited",
+            Self::RevokedToken => "revoked_token",
             Self::UnboundToken => "unbound_token",
             Self::UnknownKey => "unknown_key",
             Self::UserLacksRole => "user_lacks_role",
@@ -91,9 +103,11 @@ impl Denial {
     /// What it means and what would help, where nothing more particular is known.
     pub const fn advice(self) -> &'static str {
         match self {
+            Self::AgentBlocked => "the operator has stopped this agent",
             Self::AgentCeiling => "the operation lies beyond what this agent may ever do",
             Self::AgentForbidden => "this agent never gets the permission the operation needs",
             Self::AgentUnknown => "this agent is not registered with the API",
+            Self::ClientBlocked => "the operator has blocked this client",
             Self::ConditionFailed => "the token does not fulfil a condition of the operation",
             Self::ExpiredToken => "the token has expired: get a new one",
             Self::InsufficientScope => "the token lacks a scope that the operation needs",
@@ -103,6 +117,7 @@ impl Denial {
             Self::NoRoute => "the API has no such operation",
             Self::NotReady => "the request cannot be decided now: try again later",
             Self::RateLimited => "too many requests: try again later",
+            Self::RevokedToken => "the token is no longer accepted: get a new one",
             Self::UnboundToken => "the token is bound to a key whose possession cannot be checked",
             Self::UnknownKey => "the token is signed with a key that its issuer does not have",
             Self::UserLacksRole => "the user the agent acts for may not do this",
@@ -117,12 +132,15 @@ impl Denial {
             Self::ExpiredToken
             | Self::InvalidToken
             | Self::MissingToken
+            | Self::RevokedToken
             | Self::UnboundToken
             | Self::UnknownKey
             | Self::WrongAudience => 401,
-            Self::AgentCeiling
+            Self::AgentBlocked
+            | Self::AgentCeiling
             | Self::AgentForbidden
             | Self::AgentUnknown
+            | Self::ClientBlocked
             | Self::ConditionFailed
             | Self::InsufficientScope
             | Self::NoRoute

@@ -10,6 +10,7 @@
 //! | [`token`] | bytes on the wire -> verified claims |
 //! | [`principal`] | verified claims -> who is calling, for whom, acting through whom |
 //! | [`session`] | what a token settles, remembered |
+//! | [`revocation`] | has any of it been taken back |
 //! | [`authorize`] | may they do this, here, now |
 //! | [`limit`] | how often |
 //! | [`audit`] | what the backend is told and what is written down |
@@ -29,6 +30,7 @@ pub mod json;
 pub mod limit;
 pub mod policy;
 pub mod principal;
+pub mod revocation;
 pub mod route;
 pub mod session;
 pub mod token;

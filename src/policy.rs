@@ -11,12 +11,14 @@ mod condition;
 mod duration;
 mod issuers;
 mod limits;
+mod moment;
 pub mod nearest;
 mod operation;
 mod permission;
 mod preset;
 pub mod problem;
 mod resource;
+mod revocations;
 mod role;
 mod shape;
 pub mod source;
@@ -35,6 +37,7 @@ pub use condition::Condition;
 pub use duration::{InvalidDuration, Seconds};
 pub use issuers::{MAX_ISSUERS, Trusted};
 pub use limits::{Limits, Per};
+pub use moment::{InvalidMoment, Moment};
 pub use operation::{Access, Operation};
 pub use permission::{PermissionId, PermissionSet, Permissions};
 pub use problem::{Path, Place, Problem, Problems, Segment, Severity};
@@ -45,9 +48,10 @@ pub use wire::AuditLog;
 
 use crate::audit::Firewall;
 use crate::limit::Class;
+use crate::revocation::Revocations;
 use crate::route::Table;
 
-/// The most scopes, agents or routes a policy may have, of each.
+/// The most scopes, agents, routes or revocations of a kind that a policy may have, of each.
 pub const MAX_ENTRIES: usize = 65_536;
 
 /// A policy that can be decided by.
@@ -75,6 +79,8 @@ pub struct Policy {
     pub agent_limits: Limits,
     /// How often humans may call.
     pub human_limits: Limits,
+    /// What is taken back.
+    pub revocations: Revocations,
     /// Which headers only Postern may set.
     pub firewall: Firewall,
     /// What the names of the identity headers begin with.
@@ -121,6 +127,7 @@ impl Policy {
             unregistered_agents,
             routes,
             limits,
+            revocations,
             headers,
             audit,
         } = file;
@@ -184,6 +191,7 @@ impl Policy {
             callers: caller::compile(callers, problems),
             agent_limits: limits::compile(limits.agents, Class::Agents, problems),
             human_limits: limits::compile(limits.humans, Class::Humans, problems),
+            revocations: revocations::compile(revocations, (&trusted, &agents), problems),
             header_prefix: headers.prefix,
             audit_log: audit.log,
             trusted,

@@ -39,6 +39,8 @@ pub struct Principal {
     pub organization: Option<String>,
     /// The actors, the current one first.
     pub actors: Vec<String>,
+    /// The issuer that knows each of them; none where the policy does not know that one.
+    pub actor_issuers: Vec<Option<IssuerId>>,
     /// The token's identifier.
     pub token_id: Option<String>,
 }
@@ -129,6 +131,7 @@ impl Principal {
             let issuer = actors.first().and_then(|actor| actor.issuer).map(str::to_owned);
             AgentIdentity { name, registered, issuer }
         });
+        let known_at = |actor: &Actor<'_>| actor.known_at(policy, verified.issuer_id);
         Ok(Self {
             kind,
             issuer: verified.issuer_id,
@@ -139,6 +142,7 @@ impl Principal {
             delegated: !actors.is_empty() || kind == Kind::Agent && !autonomous,
             roles: roles(claims, shape, policy)?,
             organization: organization(claims, shape)?,
+            actor_issuers: actors.iter().map(known_at).collect(),
             actors: actors.iter().map(|actor| actor.subject.to_owned()).collect(),
             token_id: claims.token_id().map(str::to_owned),
         })
@@ -164,6 +168,13 @@ impl Principal {
 struct Actor<'a> {
     subject: &'a str,
     issuer: Option<&'a str>,
+}
+
+impl Actor<'_> {
+    /// The issuer that knows it: the token's unless it names another.
+    fn known_at(&self, policy: &Policy, issuer: IssuerId) -> Option<IssuerId> {
+        self.issuer.map_or(Some(issuer), |name| policy.trusted.find(name))
+    }
 }
 
 /// The chain of actors, outermost first.
@@ -198,11 +209,7 @@ fn registration(
     client: &str,
 ) -> Option<AgentId> {
     let Some(actor) = actor else { return policy.agents.with_client(issuer, client) };
-    let issuer = match actor.issuer {
-        None => issuer,
-        Some(name) => policy.trusted.find(name)?,
-    };
-    policy.agents.with_actor(issuer, actor.subject)
+    policy.agents.with_actor(actor.known_at(policy, issuer)?, actor.subject)
 }
 
 /// Agent or human, by the first rule that matches. A policy without a matching rule cannot be

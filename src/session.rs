@@ -16,6 +16,7 @@ use crate::host::Timestamp;
 use crate::limit::BucketKey;
 use crate::policy::{Kind, Limits, Per, Policy};
 use crate::principal::Principal;
+use crate::revocation::Revocation;
 use crate::token::{self, Claims};
 
 /// A verified token's holder and what they may do.
@@ -24,7 +25,9 @@ pub struct Session {
     /// Who is calling, for whom.
     pub principal: Principal,
     /// What they may do; or why they may do nothing at all.
-    pub standing: Result<Grant, Denial>,
+    pub standing: Result<Grant, Refusal>,
+    /// What has been taken back of it; it has no standing then.
+    pub revocation: Option<Revocation>,
     /// What the token says, for conditions.
     pub claims: Claims,
     /// Their bucket in each of the limits of their class.
@@ -48,17 +51,22 @@ impl Session {
             .map_err(|rejected| Refusal::because(rejected.denial(), rejected.reason()))?;
         let principal = Principal::identify(&verified, policy)
             .map_err(|error| Refusal::because(Denial::InvalidToken, error.reason()))?;
-        let standing = authorize::grant(policy, &principal, &verified.claims);
+        let revocation = policy.revocations.find(&policy.agents, &principal, &verified.claims);
+        let standing = match revocation {
+            Some(revocation) => Err(revocation.refusal()),
+            None => authorize::grant(policy, &principal, &verified.claims).map_err(Refusal::from),
+        };
         let headers = standing.as_ref().map(|grant| identity(policy, &principal, grant).into());
         Ok(Self {
             buckets: buckets(policy, &principal),
             headers: headers.unwrap_or_default(),
-            members: Members::of_caller(policy, &principal),
+            members: Members::of_caller(policy, &principal, revocation),
             not_before: verified.not_before,
             expires: verified.expires,
             claims: verified.claims,
             principal,
             standing,
+            revocation,
         })
     }
 

@@ -36,7 +36,7 @@ mod tests;
 mod validity;
 
 pub use algorithm::{Algorithm, Algorithms, UnknownAlgorithm};
-pub use claims::{ClaimPath, Claims, InvalidClaimPath};
+pub use claims::{ClaimPath, Claims, InvalidClaimPath, is_identifier};
 pub use issuer::{Issuer, IssuerId, Issuers, IssuersError, Leeway};
 pub use jws::MAX_TOKEN_BYTES;
 pub use key::{KeySet, KeySetError, MAX_KEYS, Skipped, Symmetric, Unusable};

@@ -112,6 +112,11 @@ impl Envoy {
         self.listen
     }
 
+    /// How many workers it has.
+    pub fn workers(&self) -> usize {
+        usize::try_from(self.setup.workers).unwrap_or(usize::MAX)
+    }
+
     /// Envoy's own interface.
     pub const fn admin(&self) -> SocketAddr {
         self.admin

@@ -5,6 +5,7 @@ mod credentials;
 mod forgery;
 mod limits;
 mod reload;
+mod revocation;
 
 use std::fmt;
 
@@ -67,6 +68,7 @@ pub fn run(lab: &Lab) -> anyhow::Result<Vec<Row>> {
     }
     rows.extend(limits::rows(lab)?);
     rows.extend(reload::rows(lab)?);
+    rows.extend(revocation::rows(lab)?);
     Ok(rows)
 }
 

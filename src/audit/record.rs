@@ -4,6 +4,7 @@ use super::{json, time};
 use crate::host::Timestamp;
 use crate::policy::{AuditLog, Policy};
 use crate::principal::Principal;
+use crate::revocation::Revocation;
 
 /// The longest path that is written down, in bytes; the query never is.
 const MAX_PATH: usize = 512;
@@ -47,8 +48,12 @@ impl Members {
         Self(members)
     }
 
-    /// What is recorded of `principal`.
-    pub fn of_caller(policy: &Policy, principal: &Principal) -> Self {
+    /// What is recorded of `principal`, and of the revocation that refuses it.
+    pub fn of_caller(
+        policy: &Policy,
+        principal: &Principal,
+        revocation: Option<Revocation>,
+    ) -> Self {
         let agent = principal.agent.as_ref();
         let registered = principal.registered().and_then(|id| policy.agents.get(id));
         let mut members = String::new();
@@ -68,6 +73,9 @@ impl Members {
         }
         if !principal.actors.is_empty() {
             json::list(&mut members, "actors", &principal.actors);
+        }
+        if let Some(revocation) = revocation {
+            json::text(&mut members, "revocation", &revocation.to_string());
         }
         Self(members)
     }

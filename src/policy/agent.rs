@@ -125,6 +125,13 @@ impl Agents {
         self.by_actor.get(&KeyRef(issuer, actor)).copied()
     }
 
+    /// The agent called `name` in the policy.
+    pub fn find(&self, name: &str) -> Option<AgentId> {
+        // INVARIANT: they are in the order of their names, and an id is a place.
+        let place = self.list.binary_search_by(|agent| agent.name.as_str().cmp(name)).ok()?;
+        u32::try_from(place).ok().map(AgentId)
+    }
+
     /// The agent `id`.
     pub fn get(&self, id: AgentId) -> Option<&Agent> {
         self.list.get(usize::try_from(id.0).ok()?)
@@ -144,15 +151,7 @@ fn vouching(
     problems: &mut Problems,
 ) -> Option<IssuerId> {
     match (named, trusted.identifiers.as_slice()) {
-        (Some(name), _) => {
-            let found = trusted.find(&name);
-            if found.is_none() && !trusted.identifiers.contains(&name) {
-                let known = trusted.identifiers.iter().map(String::as_str);
-                let problem = Problem::new(format!("unknown issuer {}", quoted(&name)));
-                unknown::report(problem.at(here.join("issuer")), &name, known, problems);
-            }
-            found
-        }
+        (Some(name), _) => trusted.resolve(&name, || here.join("issuer"), problems),
         (None, [only]) => trusted.find(only),
         // What is wrong with the issuers is told there.
         (None, []) => None,

@@ -34,6 +34,22 @@ impl Trusted {
         self.issuers.find(identifier).map(|(id, _)| id)
     }
 
+    /// The issuer called `name`; one that the policy does not have is a problem.
+    pub(super) fn resolve(
+        &self,
+        name: &str,
+        here: impl FnOnce() -> Path,
+        problems: &mut Problems,
+    ) -> Option<IssuerId> {
+        let found = self.find(name);
+        if found.is_none() && !self.identifiers.iter().any(|known| known == name) {
+            let problem = Problem::new(format!("unknown issuer {}", quoted(name))).at(here());
+            let known = self.identifiers.iter().map(String::as_str);
+            unknown::report(problem, name, known, problems);
+        }
+        found
+    }
+
     /// What the issuer `id` is called.
     pub fn identifier(&self, id: IssuerId) -> &str {
         self.issuers.get(id).map_or("", |issuer| issuer.identifier.as_str())

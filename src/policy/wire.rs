@@ -3,9 +3,13 @@
 //!
 //! Nothing here is checked beyond its type; [`super::Policy`] is what comes out of checking.
 
+mod revocations;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+
+pub use revocations::{IssuedBefore, Revocations, RevokedClient, RevokedSubject, RevokedToken};
 
 use super::duration::Seconds;
 
@@ -44,6 +48,9 @@ pub struct File {
     /// How often a caller may call. Agents and humans never share a bucket.
     #[serde(default)]
     pub limits: Limits,
+    /// What is taken back before it ends by itself.
+    #[serde(default)]
+    pub revocations: Revocations,
     /// How the backend is told who is calling.
     #[serde(default)]
     pub headers: Headers,

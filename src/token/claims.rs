@@ -36,7 +36,7 @@ impl Claims {
         if ["iss", "sub", "client_id", "azp", "jti"]
             .into_iter()
             .filter_map(|name| members.get(name))
-            .any(|value| !is_identifier(value))
+            .any(|value| !value.as_str().is_some_and(is_identifier))
         {
             return Err(Rejected::IdentifierMalformed);
         }
@@ -64,7 +64,7 @@ impl Claims {
     pub(super) fn client(&self, paths: &[ClaimPath]) -> Result<&str, Rejected> {
         let mut client = None;
         for value in paths.iter().filter_map(|path| self.get(path)) {
-            let name = value.as_str().filter(|_| is_identifier(value));
+            let name = value.as_str().filter(|name| is_identifier(name));
             let name = name.ok_or(Rejected::IdentifierMalformed)?;
             if *client.get_or_insert(name) != name {
                 return Err(Rejected::ClientConflict);
@@ -76,6 +76,11 @@ impl Claims {
     /// `jti` (RFC 7519 §4.1.7).
     pub fn token_id(&self) -> Option<&str> {
         self.text("jti")
+    }
+
+    /// `iat` (RFC 7519 §4.1.6), in whole seconds since the epoch: a fraction counts as earlier.
+    pub fn issued_at(&self) -> Option<i64> {
+        self.date("iat").ok().flatten().map(|seconds| seconds.floor() as i64)
     }
 
     /// `act`, the current actor (RFC 8693 §4.1). Actors nested in it have no say.
@@ -138,10 +143,9 @@ impl fmt::Debug for Claims {
     }
 }
 
-fn is_identifier(value: &Value) -> bool {
-    value.as_str().is_some_and(|text| {
-        (1..=MAX_IDENTIFIER_BYTES).contains(&text.len()) && !text.chars().any(char::is_control)
-    })
+/// Whether an issuer, a subject, a client or a token may be called so.
+pub fn is_identifier(text: &str) -> bool {
+    (1..=MAX_IDENTIFIER_BYTES).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 
 fn scopes_of(value: &Value) -> impl Iterator<Item = &str> {

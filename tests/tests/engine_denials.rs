@@ -22,6 +22,12 @@ fn strict() -> Value {
         { "per": "organization", "rate": "1000/h" },
     ] });
     policy["routes"][1]["require"] = json!([{ "claim": "acr", "exists": true }]);
+    policy["agents"]["stopped-bot"] = json!({ "ceiling": "reader" });
+    policy["revocations"] = json!({
+        "agents": ["stopped-bot"],
+        "clients": [{ "client": "blocked-app" }],
+        "tokens": [{ "id": "revoked-4711" }],
+    });
     policy
 }
 
@@ -38,6 +44,7 @@ fn provoke(denial: Denial) -> (Outcome, String) {
     let read = || get("/v1/contacts?query=secret");
     let sent = |call: Call, token: AccessToken| (call, compact(&token));
     let (call, token) = match denial {
+        Denial::AgentBlocked => sent(read(), secretive("crm.read").actor("stopped-bot")),
         Denial::AgentCeiling => {
             sent(call("POST", "/v1/exports"), secretive("crm.admin").actor("support-bot"))
         }
@@ -45,6 +52,7 @@ fn provoke(denial: Denial) -> (Outcome, String) {
             sent(call("PUT", "/v1/deals/1"), secretive("crm.admin").actor("support-bot"))
         }
         Denial::AgentUnknown => sent(read(), secretive("crm.read").actor("stranger")),
+        Denial::ClientBlocked => sent(read(), secretive("crm.read").client("blocked-app")),
         Denial::ConditionFailed => sent(call("PUT", "/v1/contacts/1"), secretive("crm.write")),
         Denial::ExpiredToken => sent(read(), secretive("crm.read").valid(1, 2)),
         Denial::InsufficientScope => sent(call("PUT", "/v1/contacts/1"), secretive("crm.read")),
@@ -63,6 +71,7 @@ fn provoke(denial: Denial) -> (Outcome, String) {
             assert_eq!(gate.ask(&read().bearer(&token)).code(), "allow");
             (read(), token)
         }
+        Denial::RevokedToken => sent(read(), secretive("crm.read").claim("jti", "revoked-4711")),
         Denial::UnboundToken => sent(read(), secretive("crm.read").claim("cnf", json!({}))),
         Denial::UnknownKey => {
             let other = PrivateKey::generate(Algorithm::EdDsa).unwrap();

@@ -110,6 +110,47 @@ fn ten_thousand_scopes_and_a_thousand_roles_cost_no_more_than_one() {
     assert!(grown(&policy) < 1.3);
 }
 
+/// The policy with so many revocations of each kind, none of them about the token.
+fn revoking(count: usize) -> String {
+    let mut policy = document();
+    let names = |what: &str| (0..count).map(|n| format!("{what}-{n}")).collect::<Vec<_>>();
+    let list = |what: &str, field: &str| -> Vec<_> {
+        names(what).into_iter().map(|name| json!({ field: name, "issuer": ISSUER })).collect()
+    };
+    let moment = |name| json!({ "subject": name, "at": "2000-01-01" });
+    policy["agents"]
+        .as_object_mut()
+        .unwrap()
+        .extend(names("bot").into_iter().map(|name| (name, json!({ "ceiling": "reader" }))));
+    policy["revocations"] = json!({
+        "agents": names("bot"),
+        "clients": list("client", "client"),
+        "issued_before": names("old").into_iter().map(moment).collect::<Vec<_>>(),
+        "subjects": list("user", "subject"),
+        "tokens": list("token", "id"),
+    });
+    policy.to_string()
+}
+
+#[test]
+fn ten_thousand_revocations_of_each_kind_are_not_looked_through() {
+    // A worker meets the token for the first time.
+    let new = |policy: &str| {
+        let mut proxy = Proxy::new(Profile::Envoy, policy);
+        assert!(proxy.configured, "{:?}", proxy.take_log());
+        assert_eq!(proxy.request(&denied()).status(), Some(401));
+        let exchange = proxy.request(&allowed());
+        assert_eq!(exchange.status(), Some(200));
+        exchange.fuel
+    };
+    let (few, many) = (revoking(1), revoking(10_000));
+    for (few, many) in [(new(&few), new(&many)), (warm(&few).fuel, warm(&many).fuel)] {
+        println!("{many} instructions instead of {few}");
+        // Less than one for each revocation of a single kind.
+        assert!(many.abs_diff(few) < 10_000, "{many} instructions instead of {few}");
+    }
+}
+
 #[test]
 fn memory_does_not_grow_with_the_number_of_requests() {
     for profile in Profile::ALL {

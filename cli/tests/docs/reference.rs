@@ -171,7 +171,7 @@ fn every_caller_is_who_is_told_and_may_what_is_told() {
             _ => format!("human `{}`", principal.subject),
         };
         let may = match &session.standing {
-            Err(denial) => format!("`{}`", denial.code()),
+            Err(refusal) => format!("`{}`", refusal.denial.code()),
             Ok(grant) if grant.permissions.is_empty() => "nothing".to_owned(),
             Ok(grant) => {
                 let names = grant.permissions.iter().map(|id| policy.permissions.name(id));

@@ -8,19 +8,24 @@ use serde_json::{Map, Value};
 use crate::page::{Page, code, repository};
 
 /// Where each type of the schema stands in a policy, as the reference writes it.
-const PLACES: [(&str, &str); 15] = [
+const PLACES: [(&str, &str); 20] = [
     ("Agent", "agents.NAME."),
     ("Audit", "audit."),
     ("Caller", "callers[]."),
     ("ClaimNames", "issuers[].claims."),
     ("Condition", "CONDITION."),
     ("Headers", "headers."),
+    ("IssuedBefore", "revocations.issued_before[]."),
     ("Issuer", "issuers[]."),
     ("Jwks", "issuers[].jwks."),
     ("Limit", "LIMIT."),
     ("Limits", "limits."),
     ("Machine", "issuers[].machine."),
     ("Resource", "resource."),
+    ("Revocations", "revocations."),
+    ("RevokedClient", "revocations.clients[]."),
+    ("RevokedSubject", "revocations.subjects[]."),
+    ("RevokedToken", "revocations.tokens[]."),
     ("Role", "roles.NAME."),
     ("Route", "routes[]."),
     ("Scope", "scopes.NAME."),

@@ -36,12 +36,12 @@ pub(super) fn rows(lab: &Lab) -> anyhow::Result<Vec<Row>> {
     Ok(vec![changed, expect(published, Published::Refused, kept.take(lab))])
 }
 
-fn set(policy: &mut Value, pointer: &str, value: Value) -> anyhow::Result<()> {
+pub(super) fn set(policy: &mut Value, pointer: &str, value: Value) -> anyhow::Result<()> {
     *policy.pointer_mut(pointer).with_context(|| format!("the policy has no `{pointer}`"))? = value;
     Ok(())
 }
 
-fn expect(published: Published, wanted: Published, mut row: Row) -> Row {
+pub(super) fn expect(published: Published, wanted: Published, mut row: Row) -> Row {
     if published != wanted {
         row.objection = Some(format!("the policy was {published:?}"));
     }

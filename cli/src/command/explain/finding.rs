@@ -28,6 +28,7 @@ pub(super) enum Finding {
     Route(Route),
     Token(Token),
     Principal(Principal),
+    Standing(Standing),
     Authorize(Authorize),
     Limits(Limits),
 }
@@ -103,6 +104,24 @@ impl Principal {
             delegated: principal.delegated,
             organization: principal.organization.clone(),
             actors: principal.actors.clone(),
+        }
+    }
+}
+
+/// Whether anything of the token is taken back. There is no such step where nothing at all is.
+#[derive(Serialize)]
+pub(super) struct Standing {
+    /// Where the policy takes it back.
+    pub(super) revocation: Option<String>,
+    /// How much the policy takes back.
+    pub(super) revocations: usize,
+}
+
+impl Standing {
+    pub(super) fn of(policy: &Policy, session: &Session) -> Self {
+        Self {
+            revocation: session.revocation.map(|revocation| revocation.to_string()),
+            revocations: policy.revocations.len(),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The report in words.
 
 use super::finding::{
-    Authorize, Finding, Firewall, Left, Limits, Principal, Role, Route, Scope, Step, Token,
+    Authorize, Finding, Firewall, Left, Limits, Principal, Role, Route, Scope, Standing, Step,
+    Token,
 };
 use super::report::{Header, Report};
 use crate::command::output::{BAD, BOLD, DIM, GOOD, json, paint, plain};
@@ -80,6 +81,7 @@ fn render_step(out: &mut String, step: &Step, now: Moment) {
         Finding::Route(route) => ("route", route_lines(route)),
         Finding::Token(token) => ("token", token_lines(token, now)),
         Finding::Principal(principal) => ("principal", principal_lines(principal)),
+        Finding::Standing(standing) => ("standing", standing_lines(standing)),
         Finding::Authorize(authorize) => ("authorize", authorize_lines(authorize)),
         Finding::Limits(limits) => ("limits", limit_lines(limits)),
     };
@@ -153,6 +155,14 @@ fn principal_lines(principal: &Principal) -> Vec<String> {
         lines.push(format!("actors: {}", principal.actors.join(", through ")));
     }
     lines
+}
+
+fn standing_lines(Standing { revocation, revocations }: &Standing) -> Vec<String> {
+    vec![match (revocation, revocations) {
+        (Some(place), _) => format!("{place} says so"),
+        (None, 1) => "the one revocation is about others".to_owned(),
+        (None, count) => format!("all {count} revocations are about others"),
+    }]
 }
 
 fn authorize_lines(authorize: &Authorize) -> Vec<String> {

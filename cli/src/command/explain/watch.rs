@@ -8,7 +8,9 @@ use postern::route::NormalPath;
 use postern::session::Session;
 use postern::token::credential;
 
-use super::finding::{Authorize, Finding, Firewall, Left, Limits, Principal, Route, Step, Token};
+use super::finding::{
+    Authorize, Finding, Firewall, Left, Limits, Principal, Route, Standing, Step, Token,
+};
 
 /// Writes down what each step found. The engine tells of what passed; what was refused is looked
 /// up in the policy here.
@@ -17,6 +19,8 @@ pub(super) struct Watch<'a> {
     request: &'a Request<'a>,
     steps: Vec<Step>,
     operation: Option<&'a Operation>,
+    /// What will be said of the next step, when it does not pass.
+    standing: Option<Standing>,
     /// What will be said of the next step, whether it passes or not.
     authorize: Option<Authorize>,
     refusal: Option<Refusal>,
@@ -30,7 +34,15 @@ pub(super) struct Walk {
 
 impl<'a> Watch<'a> {
     pub(super) const fn new(policy: &'a Policy, request: &'a Request<'a>) -> Self {
-        Self { policy, request, steps: Vec::new(), operation: None, authorize: None, refusal: None }
+        Self {
+            policy,
+            request,
+            steps: Vec::new(),
+            operation: None,
+            standing: None,
+            authorize: None,
+            refusal: None,
+        }
     }
 
     pub(super) fn finish(self) -> Walk {
@@ -72,6 +84,12 @@ impl<'a> Watch<'a> {
     fn session(&mut self, session: &Session) {
         self.passed(Finding::Token(self.token(true)));
         self.passed(Finding::Principal(Principal::of(self.policy, session)));
+        let standing = Standing::of(self.policy, session);
+        if standing.revocation.is_some() {
+            self.standing = Some(standing);
+        } else if standing.revocations > 0 {
+            self.passed(Finding::Standing(standing));
+        }
         self.authorize = self.operation.and_then(|operation| match operation.access {
             Access::Permission(id) => Some(Authorize::of(self.policy, operation, id, session)),
             Access::Metadata | Access::Public => None,
@@ -115,10 +133,13 @@ impl<'a> Watch<'a> {
                 Finding::Route(Route { methods, ..Route::default() })
             }
             Some(Finding::Route(_) | Finding::Token(_)) => Finding::Token(self.token(false)),
-            Some(Finding::Principal(_)) => match self.authorize.take() {
-                Some(authorize) => Finding::Authorize(authorize),
-                None => return,
-            },
+            Some(Finding::Principal(_) | Finding::Standing(_)) => {
+                match (self.standing.take(), self.authorize.take()) {
+                    (Some(standing), _) => Finding::Standing(standing),
+                    (None, Some(authorize)) => Finding::Authorize(authorize),
+                    (None, None) => return,
+                }
+            }
             Some(Finding::Authorize(_) | Finding::Limits(_)) => {
                 let usage = match refusal.limit {
                     Some(Refused::Exceeded { usage, .. }) => Some(usage),
