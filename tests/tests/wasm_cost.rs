@@ -1,5 +1,6 @@
 //! What a request costs, in what can be counted.
 #![expect(
+    clippy::indexing_slicing,
     clippy::string_slice,
     clippy::unwrap_used,
     reason = "a test that cannot go on is to fail at once"
