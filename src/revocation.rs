@@ -8,109 +8,93 @@
 //! Everything is a look-up, so how much is revoked has no part in what a request costs. It is
 //! asked once for each token, when its session is opened.
 
-mod named;
-
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::iter::once;
 
-use hashbrown::HashMap;
+use hashbrown::{Equivalent, HashMap};
 
 use crate::denial::{Denial, Refusal};
-use crate::policy::{AgentId, Agents, Moment};
+use crate::policy::{Agents, Moment};
 use crate::principal::Principal;
 use crate::token::{Claims, IssuerId};
-use named::{Named, Party, Role};
 
-/// What is taken back. An issuer that is left out is any.
+/// What is taken back.
 #[derive(Clone, Debug)]
-pub enum Target {
-    /// A registered agent.
-    Agent(AgentId),
+pub struct Target {
+    /// What it is.
+    pub what: What,
+    /// The issuer that knows it; none is any.
+    pub issuer: Option<IssuerId>,
+    /// What it is called; empty where it has no name.
+    pub name: String,
+    /// Taken back is what was issued before this moment; all is where there is none.
+    pub before: Option<Moment>,
+}
+
+impl Target {
+    /// The first second that it leaves alone.
+    fn end(&self) -> i64 {
+        self.before.map_or(i64::MAX, Moment::as_secs)
+    }
+}
+
+/// What something is that is taken back. An actor is both a client and a subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum What {
+    /// A registered agent, by its name in the policy.
+    Agent,
     /// A client.
-    Client(Option<IssuerId>, String),
-    /// What was issued before a moment.
-    IssuedBefore(Option<IssuerId>, Whose, Moment),
+    Client,
+    /// What a client was given before a moment.
+    ClientBefore,
+    /// What anybody was given before a moment.
+    EverybodyBefore,
     /// All that an issuer says.
-    Issuer(IssuerId),
+    Issuer,
     /// A subject.
-    Subject(Option<IssuerId>, String),
+    Subject,
+    /// What a subject was given before a moment.
+    SubjectBefore,
     /// One token, by its `jti`.
-    Token(Option<IssuerId>, String),
+    Token,
 }
 
-/// Whose tokens.
-#[derive(Clone, Debug)]
-pub enum Whose {
-    /// A client's.
-    Client(String),
-    /// Everybody's.
-    Everybody,
-    /// A subject's.
-    Subject(String),
-}
-
-impl Whose {
-    fn key(&self) -> (Role, &str) {
+impl What {
+    /// The list of a policy in which it is.
+    pub const fn list(self) -> &'static str {
         match self {
-            Self::Client(name) => (Role::Client, name),
-            Self::Everybody => (Role::Everybody, ""),
-            Self::Subject(name) => (Role::Subject, name),
+            Self::Agent => "agents",
+            Self::Client => "clients",
+            Self::ClientBefore | Self::EverybodyBefore | Self::SubjectBefore => "issued_before",
+            Self::Issuer => "issuers",
+            Self::Subject => "subjects",
+            Self::Token => "tokens",
         }
     }
 }
 
-/// A list of revocations, as policies call it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum List {
-    /// `agents`.
-    Agents,
-    /// `clients`.
-    Clients,
-    /// `issued_before`.
-    IssuedBefore,
-    /// `issuers`.
-    Issuers,
-    /// `subjects`.
-    Subjects,
-    /// `tokens`.
-    Tokens,
-}
-
-impl List {
-    /// Its name in the policy.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Agents => "agents",
-            Self::Clients => "clients",
-            Self::IssuedBefore => "issued_before",
-            Self::Issuers => "issuers",
-            Self::Subjects => "subjects",
-            Self::Tokens => "tokens",
-        }
-    }
-}
-
-/// One revocation: where it is written.
+/// One revocation: what it is about, and where in its list it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Revocation {
-    /// In which list.
-    pub list: List,
-    /// At which place.
+    /// What it is about.
+    pub what: What,
+    /// Its place in the list.
     pub index: usize,
 }
 
 impl Revocation {
     /// What those are told whom it refuses.
     pub const fn refusal(self) -> Refusal {
-        let (denial, reason) = match self.list {
-            List::Agents => (Denial::AgentBlocked, Denial::AgentBlocked.advice()),
-            List::Clients => (Denial::ClientBlocked, Denial::ClientBlocked.advice()),
-            List::IssuedBefore => {
+        let (denial, reason) = match self.what {
+            What::Agent => (Denial::AgentBlocked, Denial::AgentBlocked.advice()),
+            What::Client => (Denial::ClientBlocked, Denial::ClientBlocked.advice()),
+            What::ClientBefore | What::EverybodyBefore | What::SubjectBefore => {
                 (Denial::RevokedToken, "tokens issued before a certain moment have been revoked")
             }
-            List::Issuers => (Denial::RevokedToken, "the tokens of an issuer have been revoked"),
-            List::Subjects => (Denial::RevokedToken, "the tokens of a subject have been revoked"),
-            List::Tokens => (Denial::RevokedToken, "the token has been revoked"),
+            What::Issuer => (Denial::RevokedToken, "the tokens of an issuer have been revoked"),
+            What::Subject => (Denial::RevokedToken, "the tokens of a subject have been revoked"),
+            What::Token => (Denial::RevokedToken, "the token has been revoked"),
         };
         Refusal::because(denial, reason)
     }
@@ -119,25 +103,40 @@ impl Revocation {
 /// As a path into the policy.
 impl fmt::Display for Revocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "revocations.{}[{}]", self.list.name(), self.index)
+        write!(f, "revocations.{}[{}]", self.what.list(), self.index)
     }
 }
 
 /// All that is taken back.
 #[derive(Debug, Default)]
 pub struct Revocations {
-    agents: HashMap<AgentId, usize>,
-    issuers: HashMap<IssuerId, usize>,
-    named: Named<usize>,
-    cutoffs: Named<Cutoff>,
+    entries: HashMap<Key, Entry>,
     count: usize,
 }
 
-/// Tokens of before this second are refused.
 #[derive(Clone, Copy, Debug)]
-struct Cutoff {
+struct Entry {
+    /// What was issued before this second is refused; anything is, if it is the last there is.
     before: i64,
     index: usize,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Key(What, Option<IssuerId>, Box<str>);
+
+#[derive(Hash)]
+struct KeyRef<'a>(What, Option<IssuerId>, &'a str);
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        KeyRef(self.0, self.1, &self.2).hash(state);
+    }
+}
+
+impl Equivalent<Key> for KeyRef<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        self.0 == key.0 && self.1 == key.1 && *self.2 == *key.2
+    }
 }
 
 impl Revocations {
@@ -145,29 +144,12 @@ impl Revocations {
     /// first counts; of two moments the later.
     pub fn insert(&mut self, target: &Target, index: usize) {
         self.count = self.count.saturating_add(1);
-        let (role, party) = match target {
-            Target::Agent(id) => {
-                self.agents.entry(*id).or_insert(index);
-                return;
-            }
-            Target::Issuer(id) => {
-                self.issuers.entry(*id).or_insert(index);
-                return;
-            }
-            Target::IssuedBefore(issuer, whose, at) => {
-                let cutoff = Cutoff { before: at.as_secs(), index };
-                let (role, name) = whose.key();
-                let known = self.cutoffs.entry(role, Party(*issuer, name), cutoff);
-                if known.before < cutoff.before {
-                    *known = cutoff;
-                }
-                return;
-            }
-            Target::Client(issuer, name) => (Role::Client, Party(*issuer, name)),
-            Target::Subject(issuer, name) => (Role::Subject, Party(*issuer, name)),
-            Target::Token(issuer, id) => (Role::Token, Party(*issuer, id)),
-        };
-        self.named.entry(role, party, index);
+        let entry = Entry { before: target.end(), index };
+        let key = Key(target.what, target.issuer, target.name.as_str().into());
+        let known = self.entries.entry(key).or_insert(entry);
+        if known.before < entry.before {
+            *known = entry;
+        }
     }
 
     /// How many there are, those that say the same among them.
@@ -190,88 +172,75 @@ impl Revocations {
         if self.is_empty() {
             return None;
         }
+        // What does not say when it was issued may be older than anything.
+        let issued = claims.issued_at().unwrap_or(i64::MIN);
+        let refused = |what, issuer, name: &str| self.reaching(what, issuer, name, issued);
+
+        // Whoever takes part, and the issuer that knows it, if the policy knows that one.
         let issuer = Some(principal.issuer);
-        let actors = || {
-            let names = principal.actors.iter().map(String::as_str);
-            principal.actor_issuers.iter().zip(names).map(|(issuer, name)| Party(*issuer, name))
+        let client = (issuer, principal.client.as_str());
+        let subject = (issuer, principal.subject.as_str());
+        let names = principal.actors.iter().map(String::as_str);
+        let actors: Vec<_> = principal.actor_issuers.iter().copied().zip(names).collect();
+        let involved = |what, first| {
+            once(&first).chain(&actors).find_map(|(issuer, name)| refused(what, *issuer, name))
         };
-        let clients = || once(Party(issuer, &principal.client)).chain(actors());
-        let subjects = || once(Party(issuer, &principal.subject)).chain(actors());
-        let mut issuers = once(issuer).chain(principal.actor_issuers.iter().copied()).flatten();
-        let token = principal.token_id.as_deref().map(|id| Party(issuer, id));
 
         // An agent may be called by either of its names wherever somebody acts.
-        let by_client =
-            clients().filter_map(|Party(issuer, name)| agents.with_client(issuer?, name));
-        let by_actor = actors().filter_map(|Party(issuer, name)| agents.with_actor(issuer?, name));
-        let mut acting = by_client.chain(by_actor).chain(principal.registered());
+        let mut acting =
+            vec![principal.registered(), agents.with_client(principal.issuer, client.1)];
+        for (issuer, name) in &actors {
+            acting.extend(issuer.map(|issuer| agents.with_client(issuer, name)));
+            acting.extend(issuer.map(|issuer| agents.with_actor(issuer, name)));
+        }
+        let mut acting = acting.into_iter().flatten().filter_map(|id| agents.get(id));
+        let mut issuers = once(&issuer).chain(&principal.actor_issuers);
 
-        let named = |role, party| self.named.of(role, party).next();
-        let cutoff = || {
-            let issued = claims.issued_at();
-            let everybody = self.cutoffs.of(Role::Everybody, Party(issuer, ""));
-            let clients = clients().flat_map(|party| self.cutoffs.of(Role::Client, party));
-            let subjects = subjects().flat_map(|party| self.cutoffs.of(Role::Subject, party));
-            let mut cutoffs = everybody.chain(clients).chain(subjects);
-            cutoffs.find(|cutoff| issued.is_none_or(|issued| issued < cutoff.before))
-        };
         acting
-            .find_map(|id| self.agents.get(&id))
-            .map(|index| (List::Agents, *index))
-            .or_else(|| {
-                let found = clients().find_map(|party| named(Role::Client, party));
-                found.map(|index| (List::Clients, *index))
-            })
-            .or_else(|| {
-                let found = issuers.find_map(|id| self.issuers.get(&id));
-                found.map(|index| (List::Issuers, *index))
-            })
-            .or_else(|| {
-                let found = subjects().find_map(|party| named(Role::Subject, party));
-                found.map(|index| (List::Subjects, *index))
-            })
-            .or_else(|| named(Role::Token, token?).map(|index| (List::Tokens, *index)))
-            .or_else(|| cutoff().map(|cutoff| (List::IssuedBefore, cutoff.index)))
-            .map(|(list, index)| Revocation { list, index })
+            .find_map(|agent| refused(What::Agent, None, &agent.name))
+            .or_else(|| involved(What::Client, client))
+            .or_else(|| issuers.find_map(|issuer| refused(What::Issuer, *issuer, "")))
+            .or_else(|| involved(What::Subject, subject))
+            .or_else(|| refused(What::Token, issuer, principal.token_id.as_deref()?))
+            .or_else(|| refused(What::EverybodyBefore, issuer, ""))
+            .or_else(|| involved(What::ClientBefore, client))
+            .or_else(|| involved(What::SubjectBefore, subject))
     }
 
-    /// The revocation that refuses whatever `target` would: another one than `target` itself, if
-    /// that is never needed.
+    /// The revocation that refuses all that `target` does: another than its own, if that one is
+    /// never needed.
     pub fn covering(&self, target: &Target) -> Option<Revocation> {
-        let issuer = |issuer: Option<IssuerId>| {
-            let index = self.issuers.get(&issuer?)?;
-            Some((List::Issuers, *index))
+        let Target { what, issuer, name, .. } = target;
+        // The last second that it refuses.
+        let last = target.end().saturating_sub(1);
+        let wholly = match what {
+            What::ClientBefore => Some(What::Client),
+            What::SubjectBefore => Some(What::Subject),
+            _ => None,
         };
-        let named = |list, role, party| {
-            let index = self.named.of(role, party).next()?;
-            Some((list, *index))
+        let by_issuer = match what {
+            // These are told first, so that they still speak.
+            What::Agent | What::Client => None,
+            _ => self.reaching(What::Issuer, *issuer, "", last),
         };
-        let found = match target {
-            Target::Agent(id) => self.agents.get(id).map(|index| (List::Agents, *index)),
-            Target::Client(at, name) => named(List::Clients, Role::Client, Party(*at, name)),
-            Target::Issuer(id) => issuer(Some(*id)),
-            Target::Subject(at, name) => {
-                issuer(*at).or_else(|| named(List::Subjects, Role::Subject, Party(*at, name)))
-            }
-            Target::Token(at, id) => {
-                issuer(*at).or_else(|| named(List::Tokens, Role::Token, Party(*at, id)))
-            }
-            Target::IssuedBefore(at, whose, moment) => {
-                let (role, name) = whose.key();
-                let party = Party(*at, name);
-                let wholly = match whose {
-                    Whose::Client(_) => named(List::Clients, role, party),
-                    Whose::Everybody => None,
-                    Whose::Subject(_) => named(List::Subjects, role, party),
-                };
-                let everybody = self.cutoffs.of(Role::Everybody, Party(None, ""));
-                let mut cutoffs = everybody.chain(self.cutoffs.of(role, party));
-                let later = cutoffs.find(|cutoff| cutoff.before >= moment.as_secs());
-                issuer(*at)
-                    .or(wholly)
-                    .or_else(|| later.map(|cutoff| (List::IssuedBefore, cutoff.index)))
-            }
-        };
-        found.map(|(list, index)| Revocation { list, index })
+        by_issuer
+            .or_else(|| self.reaching(wholly?, *issuer, name, last))
+            // One issuer's moment is for its own tokens, and its actors may be in another's.
+            .or_else(|| wholly.and_then(|_| self.reaching(What::EverybodyBefore, None, "", last)))
+            .or_else(|| self.reaching(*what, *issuer, name, last))
+    }
+
+    /// The revocation of just this that reaches what was issued at a second: any issuer's first.
+    fn reaching(
+        &self,
+        what: What,
+        issuer: Option<IssuerId>,
+        name: &str,
+        issued: i64,
+    ) -> Option<Revocation> {
+        [None, issuer].into_iter().find_map(|issuer| {
+            let entry = self.entries.get(&KeyRef(what, issuer, name))?;
+            (issued < entry.before).then_some(Revocation { what, index: entry.index })
+        })
     }
 }

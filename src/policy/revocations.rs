@@ -4,7 +4,7 @@ use super::agent::Agents;
 use super::issuers::Trusted;
 use super::problem::{Path, Problem, Problems, quoted};
 use super::{MAX_ENTRIES, unknown, wire};
-use crate::revocation::{List, Revocation, Revocations, Target, Whose};
+use crate::revocation::{Revocation, Revocations, Target, What};
 use crate::token::{self, IssuerId};
 
 /// Reads what is taken back; what is wrong, or does nothing, goes to `problems`.
@@ -16,52 +16,63 @@ pub(super) fn compile(
     let wire::Revocations { agents: stopped, clients, issued_before, issuers, subjects, tokens } =
         written;
     let mut reader = Reader { trusted, problems, targets: Vec::new() };
-    reader.read(List::Agents, stopped, |reader, name, here| {
-        let found = agents.find(&name);
-        if found.is_none() {
-            let problem = Problem::new(format!("unknown agent {}", quoted(&name))).at(here.clone());
+    reader.bound(What::Agent, stopped.len());
+    for (index, name) in stopped.into_iter().enumerate().take(MAX_ENTRIES) {
+        let known = agents.find(&name).is_some();
+        if !known {
+            let here = path(What::Agent).join(index);
+            let problem = Problem::new(format!("unknown agent {}", quoted(&name))).at(here);
             let known = agents.iter().map(|agent| agent.name.as_str());
             unknown::report(problem, &name, known, reader.problems);
         }
-        found.map(Target::Agent)
-    });
-    reader.read(List::Clients, clients, |reader, wire::RevokedClient { client, issuer }, here| {
-        let client = reader.name(client, "client", here);
-        Some(Target::Client(reader.issuer(issuer, here)?, client?))
-    });
-    reader.read(List::IssuedBefore, issued_before, Reader::issued_before);
-    reader.read(List::Issuers, issuers, |reader, name, here| {
-        let issuer = reader.trusted.resolve(&name, || here.clone(), reader.problems);
-        issuer.map(Target::Issuer)
-    });
-    reader.read(List::Subjects, subjects, |reader, one, here| {
-        let wire::RevokedSubject { subject, issuer } = one;
-        let subject = reader.name(subject, "subject", here);
-        Some(Target::Subject(reader.issuer(issuer, here)?, subject?))
-    });
-    reader.read(List::Tokens, tokens, |reader, wire::RevokedToken { id, issuer }, here| {
-        let id = reader.name(id, "id", here);
-        Some(Target::Token(reader.issuer(issuer, here)?, id?))
-    });
-
-    let Reader { targets, problems, .. } = reader;
-    let mut revocations = Revocations::default();
-    for (target, Revocation { index, .. }) in &targets {
-        revocations.insert(target, *index);
+        reader.add(index, Target { what: What::Agent, issuer: None, name, before: None });
     }
-    for (target, own) in &targets {
-        if let Some(other) = revocations.covering(target).filter(|other| other != own) {
-            let message = format!("this can never be what refuses a token: {other} does already");
-            problems.add(Problem::warning(message).at(path(own.list).join(own.index)));
+    reader.bound(What::Issuer, issuers.len());
+    for (index, name) in issuers.into_iter().enumerate().take(MAX_ENTRIES) {
+        let issuer = reader.issuer(Some(name), || path(What::Issuer).join(index));
+        let name = String::new();
+        reader.add(index, Target { what: What::Issuer, issuer, name, before: None });
+    }
+    for (what, list) in [(What::Client, clients), (What::Subject, subjects), (What::Token, tokens)]
+    {
+        reader.bound(what, list.len());
+        for (index, wire::Revoked { id, issuer }) in list.into_iter().enumerate().take(MAX_ENTRIES)
+        {
+            let here = || path(what).join(index);
+            reader.check_name(&id, || here().join("id"));
+            let issuer = reader.issuer(issuer, || here().join("issuer"));
+            reader.add(index, Target { what, issuer, name: id, before: None });
         }
     }
-    revocations
+    reader.bound(What::EverybodyBefore, issued_before.len());
+    for (index, written) in issued_before.into_iter().enumerate().take(MAX_ENTRIES) {
+        let wire::IssuedBefore { at, issuer, subject, client } = written;
+        let here = || path(What::EverybodyBefore).join(index);
+        let (what, name) = match (subject, client) {
+            (None, None) => (What::EverybodyBefore, None),
+            (Some(subject), None) => (What::SubjectBefore, Some(("subject", subject))),
+            (None, Some(client)) => (What::ClientBefore, Some(("client", client))),
+            (Some(_), Some(client)) => {
+                let message = "expected `subject` or `client`, not both: write two entries";
+                reader.problems.add(Problem::new(message).at(here()));
+                (What::ClientBefore, Some(("client", client)))
+            }
+        };
+        if let Some((field, name)) = &name {
+            reader.check_name(name, || here().join(*field));
+        }
+        let issuer = reader.issuer(issuer, || here().join("issuer"));
+        let name = name.map(|(_, name)| name).unwrap_or_default();
+        reader.add(index, Target { what, issuer, name, before: Some(at) });
+    }
+    reader.finish()
 }
 
-fn path(list: List) -> Path {
-    Path::root().join("revocations").join(list.name())
+fn path(what: What) -> Path {
+    Path::root().join("revocations").join(what.list())
 }
 
+/// A policy with an error is no policy, so what is wrong is told, and read on.
 struct Reader<'a> {
     trusted: &'a Trusted,
     problems: &'a mut Problems,
@@ -69,54 +80,43 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn read<T>(
-        &mut self,
-        list: List,
-        written: Vec<T>,
-        target: impl Fn(&mut Self, T, &Path) -> Option<Target>,
-    ) {
-        if written.len() > MAX_ENTRIES {
-            self.problems.add(Problem::new(format!("more than {MAX_ENTRIES}")).at(path(list)));
-            return;
-        }
-        for (index, one) in written.into_iter().enumerate() {
-            let target = target(self, one, &path(list).join(index));
-            self.targets.extend(target.map(|target| (target, Revocation { list, index })));
+    fn bound(&mut self, what: What, length: usize) {
+        if length > MAX_ENTRIES {
+            let message = format!("more than {MAX_ENTRIES}");
+            self.problems.add(Problem::new(message).at(path(what)));
         }
     }
 
-    fn issued_before(&mut self, written: wire::IssuedBefore, here: &Path) -> Option<Target> {
-        let wire::IssuedBefore { at, issuer, subject, client } = written;
-        let whose = match (subject, client) {
-            (None, None) => Some(Whose::Everybody),
-            (Some(subject), None) => self.name(subject, "subject", here).map(Whose::Subject),
-            (None, Some(client)) => self.name(client, "client", here).map(Whose::Client),
-            (Some(_), Some(_)) => {
-                let message = "expected `subject` or `client`, not both: write two entries";
-                self.problems.add(Problem::new(message).at(here.clone()));
-                None
-            }
-        };
-        Some(Target::IssuedBefore(self.issuer(issuer, here)?, whose?, at))
-    }
-
-    /// A name that a token may have.
-    fn name(&mut self, name: String, field: &'static str, here: &Path) -> Option<String> {
-        if token::is_identifier(&name) {
-            return Some(name);
+    fn check_name(&mut self, name: &str, here: impl FnOnce() -> Path) {
+        if !token::is_identifier(name) {
+            let message = "expected 1 to 512 bytes without control characters: \
+                           no token has another";
+            self.problems.add(Problem::new(message).at(here()));
         }
-        let message = "expected 1 to 512 bytes without control characters: no token has another";
-        self.problems.add(Problem::new(message).at(here.join(field)));
-        None
     }
 
-    /// The issuer named, or any; nothing if it is unknown.
-    fn issuer(&mut self, name: Option<String>, here: &Path) -> Option<Option<IssuerId>> {
-        match name {
-            None => Some(None),
-            Some(name) => {
-                self.trusted.resolve(&name, || here.join("issuer"), self.problems).map(Some)
+    fn issuer(&mut self, name: Option<String>, here: impl FnOnce() -> Path) -> Option<IssuerId> {
+        self.trusted.resolve(&name?, here, self.problems)
+    }
+
+    fn add(&mut self, index: usize, target: Target) {
+        let own = Revocation { what: target.what, index };
+        self.targets.push((target, own));
+    }
+
+    fn finish(self) -> Revocations {
+        let mut revocations = Revocations::default();
+        for (target, own) in &self.targets {
+            revocations.insert(target, own.index);
+        }
+        for (target, own) in &self.targets {
+            if let Some(other) = revocations.covering(target).filter(|other| other != own) {
+                let message =
+                    format!("this can never be what refuses a token: {other} does already");
+                let here = path(own.what).join(own.index);
+                self.problems.add(Problem::warning(message).at(here));
             }
         }
+        revocations
     }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-pub use revocations::{IssuedBefore, Revocations, RevokedClient, RevokedSubject, RevokedToken};
+pub use revocations::{IssuedBefore, Revocations, Revoked};
 
 use super::duration::Seconds;
 

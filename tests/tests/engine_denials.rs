@@ -25,7 +25,7 @@ fn strict() -> Value {
     policy["agents"]["stopped-bot"] = json!({ "ceiling": "reader" });
     policy["revocations"] = json!({
         "agents": ["stopped-bot"],
-        "clients": [{ "client": "blocked-app" }],
+        "clients": [{ "id": "blocked-app" }],
         "tokens": [{ "id": "revoked-4711" }],
     });
     policy

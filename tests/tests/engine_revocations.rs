@@ -80,7 +80,7 @@ fn a_revoked_token_is_refused_and_no_other_of_its_subject() {
 
 #[test]
 fn a_revoked_subject_is_refused_whoever_acts_for_it_and_whoever_it_acts_for() {
-    let one = json!({ "subjects": [{ "issuer": ISSUER, "subject": "ada" }] });
+    let one = json!({ "subjects": [{ "issuer": ISSUER, "id": "ada" }] });
     let rex = ada().claim("sub", "rex");
     refused(
         one.clone(),
@@ -94,11 +94,7 @@ fn a_revoked_subject_is_refused_whoever_acts_for_it_and_whoever_it_acts_for() {
         ],
     );
     spared(&one, &[rex, at_other(ada()), ada().claim("sub", "ada2")]);
-    refused(
-        json!({ "subjects": [{ "subject": "ada" }] }),
-        (401, "revoked_token"),
-        &[at_other(ada())],
-    );
+    refused(json!({ "subjects": [{ "id": "ada" }] }), (401, "revoked_token"), &[at_other(ada())]);
 }
 
 #[test]
@@ -112,12 +108,12 @@ fn a_blocked_client_gets_through_neither_as_client_nor_as_any_actor() {
         acting(inside),
         ada().claim("client_id", "scraper-9000").claim("act", json!({ "sub": "support-bot" })),
     ];
-    let everywhere = json!({ "clients": [{ "client": "scraper-9000" }] });
+    let everywhere = json!({ "clients": [{ "id": "scraper-9000" }] });
     refused(everywhere.clone(), (403, "client_blocked"), &tokens);
     let elsewhere = acting(json!({ "sub": "scraper-9000", "iss": "https://unknown.example/" }));
     refused(everywhere, (403, "client_blocked"), &[at_other(acting(scraper())), elsewhere.clone()]);
 
-    let here = json!({ "clients": [{ "issuer": ISSUER, "client": "scraper-9000" }] });
+    let here = json!({ "clients": [{ "issuer": ISSUER, "id": "scraper-9000" }] });
     refused(here.clone(), (403, "client_blocked"), &tokens);
     spared(&here, &[at_other(acting(scraper())), elsewhere, ada().claim("sub", "scraper-9000")]);
 }
@@ -256,8 +252,8 @@ fn of_two_moments_the_later_counts() {
 fn what_no_other_token_would_mend_is_told_first() {
     let revocations = json!({
         "tokens": [{ "id": "t-1" }],
-        "subjects": [{ "subject": "ada" }],
-        "clients": [{ "client": "r-client" }],
+        "subjects": [{ "id": "ada" }],
+        "clients": [{ "id": "r-client" }],
         "issuers": [OTHER],
         "agents": ["research-bot"],
         "issued_before": [{ "at": "2030-01-01" }],
@@ -277,7 +273,7 @@ fn what_no_other_token_would_mend_is_told_first() {
 
 #[test]
 fn a_token_that_is_not_valid_is_told_nothing_of_revocations() {
-    let revocations = json!({ "tokens": [{ "id": "t-1" }], "subjects": [{ "subject": "ada" }] });
+    let revocations = json!({ "tokens": [{ "id": "t-1" }], "subjects": [{ "id": "ada" }] });
     let expired = ask(&revocations, &ada().valid(1, 2));
     assert_eq!(expired.code(), "expired_token");
     assert_eq!(expired.record.get("revocation"), None);
@@ -290,7 +286,7 @@ fn a_token_that_is_not_valid_is_told_nothing_of_revocations() {
 
 #[test]
 fn a_revoked_caller_is_refused_each_time_and_charged_to_no_limit() {
-    let mut policy = revoking(json!({ "subjects": [{ "subject": "ada" }] }));
+    let mut policy = revoking(json!({ "subjects": [{ "id": "ada" }] }));
     policy["limits"] = json!({ "humans": [{ "per": "user", "rate": "5/min" }] });
     let gate = Gate::new(&policy);
     let token = compact(&ada());
@@ -307,7 +303,7 @@ fn a_remembered_token_is_refused_as_soon_as_the_policy_revokes_it() {
     let gate = Gate::new(&policy());
     assert_eq!((ask(&gate), ask(&gate)), ("allow".to_owned(), "allow".to_owned()));
     let mut next = policy();
-    next["revocations"] = json!({ "subjects": [{ "subject": "ada" }] });
+    next["revocations"] = json!({ "subjects": [{ "id": "ada" }] });
     let revoked = Gate::within(gate.world.clone(), &next);
     assert_eq!(
         (ask(&revoked), ask(&revoked)),
@@ -334,11 +330,11 @@ fn what_is_revoked_of_nobody_is_an_error_with_the_nearest_name() {
             "revocations.tokens[1].issuer: unknown issuer `x`",
         ),
         (
-            json!({ "subjects": [{ "subject": "a", "issuer": "x" }] }),
+            json!({ "subjects": [{ "id": "a", "issuer": "x" }] }),
             "revocations.subjects[0].issuer: unknown issuer",
         ),
         (
-            json!({ "clients": [{ "client": "a", "issuer": "x" }] }),
+            json!({ "clients": [{ "id": "a", "issuer": "x" }] }),
             "revocations.clients[0].issuer: unknown issuer",
         ),
         (
@@ -350,16 +346,13 @@ fn what_is_revoked_of_nobody_is_an_error_with_the_nearest_name() {
             json!({ "tokens": [{ "id": "x".repeat(513) }] }),
             "revocations.tokens[0].id: expected 1 to 512 bytes",
         ),
+        (json!({ "subjects": [{ "id": "a\n" }] }), "revocations.subjects[0].id: expected 1 to"),
         (
-            json!({ "subjects": [{ "subject": "a\n" }] }),
-            "revocations.subjects[0].subject: expected 1 to",
-        ),
-        (
-            json!({ "clients": [{ "client": "" }] }),
-            "revocations.clients[0].client: expected 1 to 512 bytes",
+            json!({ "clients": [{ "id": "" }] }),
+            "revocations.clients[0].id: expected 1 to 512 bytes",
         ),
         (json!({ "clients": ["scraper"] }), "revocations.clients[0]: "),
-        (json!({ "clients": [{}] }), "revocations.clients[0]: missing field `client`"),
+        (json!({ "clients": [{}] }), "revocations.clients[0]: missing field `id`"),
         (json!({ "client": [] }), "did you mean `clients`?"),
         (json!({ "issued_before": [{}] }), "revocations.issued_before[0]: missing field `at`"),
         (json!({ "issued_before": [{ "at": "yesterday" }] }), "revocations.issued_before[0].at: "),
@@ -397,13 +390,10 @@ fn what_another_revocation_does_already_is_warned_of() {
             "tokens[0]: this can never be what refuses a token: revocations.issuers[0] does",
         ),
         (
-            json!({ "subjects": [{ "subject": "a", "issuer": OTHER }, { "subject": "a" }] }),
+            json!({ "subjects": [{ "id": "a", "issuer": OTHER }, { "id": "a" }] }),
             "subjects[0]: this",
         ),
-        (
-            json!({ "clients": [{ "client": "a", "issuer": OTHER }, { "client": "a" }] }),
-            "clients[0]: this",
-        ),
+        (json!({ "clients": [{ "id": "a", "issuer": OTHER }, { "id": "a" }] }), "clients[0]: this"),
         (
             json!({ "issued_before": [{ "at": "2026-01-01" }, { "at": "2026-01-02" }] }),
             "issued_before[0]: this can never be what refuses a token: revocations.issued_before[1] does",
@@ -421,7 +411,7 @@ fn what_another_revocation_does_already_is_warned_of() {
             "issued_before[0]: this",
         ),
         (
-            json!({ "issued_before": [{ "at": "2026-01-01", "subject": "a" }], "subjects": [{ "subject": "a" }] }),
+            json!({ "issued_before": [{ "at": "2026-01-01", "subject": "a" }], "subjects": [{ "id": "a" }] }),
             "issued_before[0]: this",
         ),
     ] {
@@ -434,8 +424,8 @@ fn what_another_revocation_does_already_is_warned_of() {
     }
     for sound in [
         json!({ "tokens": [{ "id": "a", "issuer": OTHER }, { "id": "a", "issuer": ISSUER }] }),
-        json!({ "subjects": [{ "subject": "a" }], "clients": [{ "client": "a" }] }),
-        json!({ "clients": [{ "client": "a", "issuer": OTHER }], "issuers": [OTHER] }),
+        json!({ "subjects": [{ "id": "a" }], "clients": [{ "id": "a" }] }),
+        json!({ "clients": [{ "id": "a", "issuer": OTHER }], "issuers": [OTHER] }),
         json!({ "issued_before": [{ "at": "2026-01-01" }, { "at": "2026-01-02", "subject": "a" }] }),
         json!({ "issued_before": [{ "at": "2026-01-02", "issuer": OTHER }, { "at": "2026-01-01", "subject": "a", "issuer": OTHER }] }),
     ] {
@@ -466,16 +456,16 @@ proptest! {
         subjects in proptest::collection::vec((names(), proptest::option::of(any::<bool>())), 0..3),
     ) {
         let at = |other: bool| if other { OTHER } else { ISSUER };
-        let list = |field: &str, entries: &[(&str, Option<bool>)]| -> Vec<Value> {
+        let list = |entries: &[(&str, Option<bool>)]| -> Vec<Value> {
             let entry = |(name, issuer): &(&str, Option<bool>)| match issuer {
-                Some(other) => json!({ field: name, "issuer": at(*other) }),
-                None => json!({ field: name }),
+                Some(other) => json!({ "id": name, "issuer": at(*other) }),
+                None => json!({ "id": name }),
             };
             entries.iter().map(entry).collect()
         };
         let revocations = json!({
-            "clients": list("client", &clients),
-            "subjects": list("subject", &subjects),
+            "clients": list(&clients),
+            "subjects": list(&subjects),
         });
         let act = actors.iter().rev().fold(None, |inner: Option<Value>, (name, other)| {
             let mut act = json!({ "sub": name, "iss": at(*other) });

@@ -115,8 +115,8 @@ fn ten_thousand_scopes_and_a_thousand_roles_cost_no_more_than_one() {
 fn revoking(count: usize) -> String {
     let mut policy = document();
     let names = |what: &str| (0..count).map(|n| format!("{what}-{n}")).collect::<Vec<_>>();
-    let list = |what: &str, field: &str| -> Vec<_> {
-        names(what).into_iter().map(|name| json!({ field: name, "issuer": ISSUER })).collect()
+    let list = |what: &str| -> Vec<_> {
+        names(what).into_iter().map(|name| json!({ "id": name, "issuer": ISSUER })).collect()
     };
     let moment = |name| json!({ "subject": name, "at": "2000-01-01" });
     policy["agents"]
@@ -125,10 +125,10 @@ fn revoking(count: usize) -> String {
         .extend(names("bot").into_iter().map(|name| (name, json!({ "ceiling": "reader" }))));
     policy["revocations"] = json!({
         "agents": names("bot"),
-        "clients": list("client", "client"),
+        "clients": list("client"),
         "issued_before": names("old").into_iter().map(moment).collect::<Vec<_>>(),
-        "subjects": list("user", "subject"),
-        "tokens": list("token", "id"),
+        "subjects": list("user"),
+        "tokens": list("token"),
     });
     policy.to_string()
 }

@@ -104,6 +104,32 @@ fn a_scope_that_is_missing_is_named() {
 }
 
 #[test]
+fn a_revocation_is_told_with_its_place() {
+    let lab = Lab::new();
+    let revocations = "\nrevocations: { agents: [careful-bot], clients: [{ id: scraper }] }\n";
+    lab.write("policy.yaml", &(lab.read("policy.yaml") + revocations));
+    let step = |more: &str| {
+        let ran =
+            lab.explain("GET /v1/contacts", &format!("--scope crm.read --role editor {more}"));
+        let step = |line: &&str| line.get(3..).is_some_and(|rest| rest.starts_with("standing"));
+        let lines = ran.out.lines().skip_while(|line| !step(line)).take(2);
+        (lines.collect::<Vec<_>>().join("\n"), decision(&ran))
+    };
+    let (found, decided) = step("--actor support-bot --actor careful-bot");
+    assert_snapshot!(found, @"
+    no standing   the operator has stopped this agent
+                  revocations.agents[0] says so
+    ");
+    assert_snapshot!(decided, @"denied 403 `agent_blocked`: the operator has stopped this agent, exit code 1");
+    let (found, decided) = step("--actor support-bot");
+    assert_snapshot!(found, @"
+    ok standing   all 2 revocations are about others
+    ok authorize  `contacts:read` is needed
+    ");
+    assert_snapshot!(decided, @"allowed, exit code 0");
+}
+
+#[test]
 fn a_user_without_the_role_is_why_not() {
     let more = "--scope crm.write --role reader --actor support-bot";
     assert_snapshot!(Lab::new().explain("PUT /v1/contacts/7", more), @r#"

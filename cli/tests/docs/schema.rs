@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::page::{Page, code, repository};
 
 /// Where each type of the schema stands in a policy, as the reference writes it.
-const PLACES: [(&str, &str); 20] = [
+const PLACES: [(&str, &str); 18] = [
     ("Agent", "agents.NAME."),
     ("Audit", "audit."),
     ("Caller", "callers[]."),
@@ -23,9 +23,7 @@ const PLACES: [(&str, &str); 20] = [
     ("Machine", "issuers[].machine."),
     ("Resource", "resource."),
     ("Revocations", "revocations."),
-    ("RevokedClient", "revocations.clients[]."),
-    ("RevokedSubject", "revocations.subjects[]."),
-    ("RevokedToken", "revocations.tokens[]."),
+    ("Revoked", "REVOKED."),
     ("Role", "roles.NAME."),
     ("Route", "routes[]."),
     ("Scope", "scopes.NAME."),
