@@ -48,8 +48,8 @@ fn an_allowed_request_is_walked_through_to_the_headers_that_the_backend_sees() {
       x-postern-token-id: t-1
       x-postern-roles: reader
       x-postern-actor-chain: support-bot
-      x-postern-decision-id: 0000000000000000-1
       x-postern-policy-version: test-1
+      x-postern-decision-id: 0000000000000000-1
 
     the backend does not see:
       authorization
@@ -487,8 +487,8 @@ fn a_public_route_needs_none_and_headers_of_ours_are_removed() {
 
     the backend also sees:
       x-postern-kind: anonymous
-      x-postern-decision-id: 0000000000000000-1
       x-postern-policy-version: test-1
+      x-postern-decision-id: 0000000000000000-1
 
     the backend does not see:
       X-Postern-Agent
@@ -530,8 +530,8 @@ fn a_human_has_limits_of_their_own() {
       x-postern-issuer: https://login.crm.example/
       x-postern-token-id: t-1
       x-postern-roles: reader
-      x-postern-decision-id: 0000000000000000-1
       x-postern-policy-version: test-1
+      x-postern-decision-id: 0000000000000000-1
 
     the backend does not see:
       authorization
