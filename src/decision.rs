@@ -18,11 +18,12 @@ use crate::authorize;
 use crate::denial::{Denial, Refusal, Reply, Told};
 use crate::fields::Fields;
 use crate::host::{Host, Timestamp};
+use crate::keys::{KeyRing, News, Response};
 use crate::limit::{self, Charge, Leases, RateLimit, Usages};
 use crate::policy::{Access, Operation, PermissionId, Policy};
 use crate::route::NormalPath;
 use crate::session::{Session, Sessions};
-use crate::token::credential;
+use crate::token::{Candidate, credential};
 use request::Sifted;
 
 /// A policy at work: decides requests, and remembers the tokens it has verified.
@@ -31,6 +32,7 @@ pub struct Engine {
     policy: Policy,
     sessions: RefCell<Sessions>,
     leases: RefCell<Leases>,
+    keys: KeyRing,
     ids: Ids,
     /// What the backend is told of whoever uses a public route.
     anonymity: Rc<Fields>,
@@ -47,6 +49,16 @@ pub struct Decision {
     pub answer: Answer,
     /// What to write down.
     pub record: Record,
+}
+
+/// What was decided of a request, or that it is worth waiting for keys that may soon be there.
+#[derive(Debug)]
+pub enum Attempt {
+    /// It is decided.
+    Decided(Decision),
+    /// It may be decided otherwise once [`KeyRing::turn`] has changed, and is not worth holding for
+    /// longer than so many seconds.
+    Undecided(u32),
 }
 
 /// What to do with a request.
@@ -127,6 +139,7 @@ impl Engine {
         Self {
             sessions: RefCell::default(),
             leases: RefCell::default(),
+            keys: KeyRing::new(&policy.trusted.issuers, seed),
             ids: Ids::new(seed),
             anonymity: audit::anonymity(&policy).into(),
             decision_id: audit::decision_id(&policy).into(),
@@ -140,6 +153,39 @@ impl Engine {
         &self.policy
     }
 
+    /// The keys that are fetched.
+    pub const fn keys(&self) -> &KeyRing {
+        &self.keys
+    }
+
+    /// Sees to the keys that are fetched, again and again; what came of it is for the log.
+    pub fn tick(&self, host: &impl Host) -> Vec<News> {
+        let news = self.keys.tick(host);
+        self.forget_other_keys();
+        news
+    }
+
+    /// Takes the answer to a fetch of keys; what came of it is for the log.
+    pub fn fetched(&self, call: u32, response: &Response<'_>, host: &impl Host) -> Option<News> {
+        let news = self.keys.fetched(call, response, host);
+        self.forget_other_keys();
+        news
+    }
+
+    /// No session outlives its key.
+    fn forget_other_keys(&self) {
+        if let Ok(mut sessions) = self.sessions.try_borrow_mut() {
+            self.forget_other_keys_of(&mut sessions);
+        }
+    }
+
+    fn forget_other_keys_of(&self, sessions: &mut Sessions) {
+        if self.keys.take_changed() {
+            sessions.forget_signed_otherwise(&self.keys);
+            self.keys.settle();
+        }
+    }
+
     /// Decides one request.
     pub fn decide(
         &self,
@@ -148,18 +194,42 @@ impl Engine {
         witness: &mut impl Witness,
     ) -> Decision {
         let now = host.now();
-        let id = self.ids.next();
         let sifted = request.sift(&self.policy.firewall);
         let mut seen = Seen::default();
         let permit = self.walk(request, &sifted, host, now, &mut seen, witness);
         if let Err(refusal) = &permit {
             witness.saw(Step::Refused(refusal));
         }
-        let record = self.record(request, &sifted, now, &id, &seen, permit.as_ref().err());
+        self.conclude(request, sifted, now, &seen, permit)
+    }
+
+    /// Decides one request unless it is worth holding: of such a one nothing is charged or
+    /// written down yet.
+    pub fn attempt(&self, request: &Request<'_>, host: &impl Host) -> Attempt {
+        let now = host.now();
+        let sifted = request.sift(&self.policy.firewall);
+        let mut seen = Seen::default();
+        match self.walk(request, &sifted, host, now, &mut seen, &mut ()) {
+            Err(Refusal { wait: Some(seconds), .. }) => Attempt::Undecided(seconds),
+            permit => Attempt::Decided(self.conclude(request, sifted, now, &seen, permit)),
+        }
+    }
+
+    /// Puts into words what the walk came to.
+    fn conclude(
+        &self,
+        request: &Request<'_>,
+        sifted: Sifted<'_>,
+        now: Timestamp,
+        seen: &Seen<'_>,
+        permit: Result<Permit, Refusal>,
+    ) -> Decision {
+        let id = self.ids.next();
+        let record = self.record(request, &sifted, now, &id, seen, permit.as_ref().err());
         let answer = match permit {
             Ok(Permit::Metadata) => Answer::Reply(self.metadata()),
-            Ok(Permit::Backend(usages)) => Answer::Forward(self.forward(sifted, &seen, id, usages)),
-            Err(refusal) => Answer::Reply(self.refuse(&refusal, &seen, &id)),
+            Ok(Permit::Backend(usages)) => Answer::Forward(self.forward(sifted, seen, id, usages)),
+            Err(refusal) => Answer::Reply(self.refuse(&refusal, seen, &id)),
         };
         Decision { answer, record }
     }
@@ -193,7 +263,7 @@ impl Engine {
 
         // Token, principal and standing: who is calling, for whom, and what that is good for.
         let credential = credential::find(request.headers, path.query().map(str::as_bytes))?;
-        let session = self.session(credential, now)?;
+        let session = self.session(credential, host, now)?;
         witness.saw(Step::Session(&session));
         let session: &Session = seen.session.insert(session);
 
@@ -208,14 +278,24 @@ impl Engine {
     }
 
     /// The session of a token, remembered or newly verified.
-    fn session(&self, credential: &[u8], now: Timestamp) -> Result<Rc<Session>, Refusal> {
+    fn session(
+        &self,
+        credential: &[u8],
+        host: &impl Host,
+        now: Timestamp,
+    ) -> Result<Rc<Session>, Refusal> {
         // A worker decides one request at a time; were it not so, nothing would be remembered.
         let mut sessions = self.sessions.try_borrow_mut().ok();
         if let Some(session) = sessions.as_mut().and_then(|known| known.find(credential, now)) {
             return Ok(session);
         }
         let token = credential::read(credential)?;
-        let session = Rc::new(Session::open(&self.policy, token, now)?);
+        let candidate = Candidate::read(token, &self.policy.trusted.issuers, now)?;
+        let verified = self.keys.verify(candidate, host, now);
+        if let Some(known) = &mut sessions {
+            self.forget_other_keys_of(known);
+        }
+        let session = Rc::new(Session::open(&self.policy, verified?)?);
         if let Some(known) = &mut sessions {
             known.insert(credential, Rc::clone(&session));
         }

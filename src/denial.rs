@@ -5,6 +5,7 @@ mod reply;
 pub use reply::{Reply, Told};
 
 use crate::limit::Refused;
+use crate::token::Rejected;
 
 /// Why a request was denied.
 ///
@@ -160,18 +161,31 @@ pub struct Refusal {
     pub reason: &'static str,
     /// The limit that is used up.
     pub limit: Option<Refused>,
+    /// Seconds that it is worth waiting, for the answer may soon be another.
+    pub wait: Option<u32>,
 }
 
 impl Refusal {
     /// A denial for a particular reason.
     pub const fn because(denial: Denial, reason: &'static str) -> Self {
-        Self { denial, reason, limit: None }
+        Self { denial, reason, limit: None, wait: None }
+    }
+
+    /// The same, and so many seconds are worth waiting.
+    pub(crate) const fn worth_waiting(self, wait: Option<u32>) -> Self {
+        Self { wait, ..self }
     }
 }
 
 impl From<Denial> for Refusal {
     fn from(denial: Denial) -> Self {
         Self::because(denial, denial.advice())
+    }
+}
+
+impl From<Rejected> for Refusal {
+    fn from(rejected: Rejected) -> Self {
+        Self::because(rejected.denial(), rejected.reason())
     }
 }
 

@@ -9,6 +9,8 @@
 //! | `exports` | the names the proxy calls |
 //! | `configure` | plugin configuration -> engine |
 //! | `request` | one request, and the response to it |
+//! | `keys` | ticks and answers of providers -> the engine's key sets |
+//! | `waiting` | requests that are held until keys are there |
 //! | `edit` | a decision -> edits of the header map |
 //! | `context` | which context id is which |
 //! | `capability` | what this proxy can be trusted with |
@@ -34,6 +36,10 @@ mod exports;
 #[cfg(target_family = "wasm")]
 mod host;
 #[cfg(target_family = "wasm")]
+mod keys;
+#[cfg(target_family = "wasm")]
 mod memory;
 #[cfg(target_family = "wasm")]
 mod request;
+#[cfg(target_family = "wasm")]
+mod waiting;

@@ -1,4 +1,4 @@
-//! What the engine asks of the world: a clock and a store that all workers share.
+//! What the engine asks of the world: a clock, a store that all workers share, and a way to fetch.
 //!
 //! Everything else a decision needs is in the request and the policy, so whoever implements
 //! [`Host`] can run the engine: a proxy, a command line, a test, a fuzzer.
@@ -50,6 +50,32 @@ pub trait Host {
     /// [`HostError`] when the host has no store or the store fails; a lost race is
     /// [`Swap::Conflict`].
     fn swap(&self, key: &[u8], value: &[u8], expected: Expected) -> Result<Swap, HostError>;
+
+    /// Sends a `GET`; the answer comes later, under the number that is returned.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError`] when the host cannot send anything, or not there; hosts that need not fetch
+    /// say so to everything.
+    fn fetch(&self, fetch: &Fetch<'_>) -> Result<u32, HostError> {
+        let _ = fetch;
+        Err(HostError)
+    }
+}
+
+/// What to ask of another server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fetch<'a> {
+    /// What the host calls the server: a cluster in Envoy, `host:port` in nginx.
+    pub upstream: &'a str,
+    /// `http` or `https`, as the URL says; whether TLS is spoken is the host's business.
+    pub scheme: &'a str,
+    /// Host and port, as the URL says.
+    pub authority: &'a str,
+    /// Path and query.
+    pub path: &'a str,
+    /// How long to wait for the answer, in milliseconds.
+    pub timeout_millis: u32,
 }
 
 /// A value of the shared store, and the version to name when replacing it.
@@ -86,7 +112,7 @@ pub struct HostError;
 
 impl fmt::Display for HostError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the host's shared store failed")
+        f.write_str("the host failed")
     }
 }
 

@@ -8,6 +8,7 @@
 //! | [`policy`] | the operator's file: parsed, validated, compiled once into look-ups |
 //! | [`route`] | a method and a path -> the operation they ask for |
 //! | [`token`] | bytes on the wire -> verified claims |
+//! | [`keys`] | key sets that are fetched: found, renewed, shared by all workers |
 //! | [`principal`] | verified claims -> who is calling, for whom, acting through whom |
 //! | [`session`] | what a token settles, remembered |
 //! | [`revocation`] | has any of it been taken back |
@@ -27,6 +28,7 @@ pub mod denial;
 pub mod fields;
 pub mod host;
 pub mod json;
+pub mod keys;
 pub mod limit;
 pub mod policy;
 pub mod principal;

@@ -13,11 +13,12 @@ use crate::authorize::{self, Grant};
 use crate::denial::{Denial, Refusal};
 use crate::fields::Fields;
 use crate::host::Timestamp;
+use crate::keys::KeyRing;
 use crate::limit::BucketKey;
 use crate::policy::{Kind, Limits, Per, Policy};
 use crate::principal::Principal;
 use crate::revocation::Revocation;
-use crate::token::{self, Claims};
+use crate::token::{Claims, Signer, Verified};
 
 /// A verified token's holder and what they may do.
 #[derive(Debug)]
@@ -36,19 +37,18 @@ pub struct Session {
     pub headers: Rc<Fields>,
     /// What is recorded of them.
     pub members: Members,
+    signer: Signer,
     not_before: i64,
     expires: i64,
 }
 
 impl Session {
-    /// Verifies `token` and settles what it is good for.
+    /// Settles what a token is good for.
     ///
     /// # Errors
     ///
     /// Why the token is refused.
-    pub fn open(policy: &Policy, token: &str, now: Timestamp) -> Result<Self, Refusal> {
-        let verified = token::verify(token, &policy.trusted.issuers, now)
-            .map_err(|rejected| Refusal::because(rejected.denial(), rejected.reason()))?;
+    pub fn open(policy: &Policy, verified: Verified<'_>) -> Result<Self, Refusal> {
         let principal = Principal::identify(&verified, policy)
             .map_err(|error| Refusal::because(Denial::InvalidToken, error.reason()))?;
         let revocation = policy.revocations.find(&policy.agents, &principal, &verified.claims);
@@ -61,6 +61,7 @@ impl Session {
             buckets: buckets(policy, &principal),
             headers: headers.unwrap_or_default(),
             members: Members::of_caller(policy, &principal, revocation),
+            signer: verified.signer,
             not_before: verified.not_before,
             expires: verified.expires,
             claims: verified.claims,
@@ -144,6 +145,13 @@ impl Sessions {
     /// Remembers the session of `token`.
     pub fn insert(&mut self, token: &[u8], session: Rc<Session>) {
         self.keep(Key(token.into()), session);
+    }
+
+    /// Forgets every session whose key its issuer no longer has.
+    pub fn forget_signed_otherwise(&mut self, keys: &KeyRing) {
+        let holds = |session: &Session| keys.still_holds(session.principal.issuer, &session.signer);
+        self.young.retain(|_, session| holds(session));
+        self.old.retain(|_, session| holds(session));
     }
 
     /// How many sessions are remembered.

@@ -37,9 +37,10 @@ mod validity;
 
 pub use algorithm::{Algorithm, Algorithms, UnknownAlgorithm};
 pub use claims::{ClaimPath, Claims, InvalidClaimPath, is_identifier};
-pub use issuer::{Issuer, IssuerId, Issuers, IssuersError, Leeway};
+pub use issuer::{Issuer, IssuerId, Issuers, IssuersError, Keys, Leeway};
 pub use jws::MAX_TOKEN_BYTES;
-pub use key::{KeySet, KeySetError, MAX_KEYS, Skipped, Symmetric, Unusable};
+pub(crate) use key::essence;
+pub use key::{KeySet, KeySetError, MAX_KEYS, Signer, Skipped, Symmetric, Unusable};
 pub use profile::Profile;
 pub use rejected::Rejected;
 
@@ -54,6 +55,8 @@ pub struct Verified<'p> {
     pub issuer_id: IssuerId,
     /// The same, with all that the policy says of it.
     pub issuer: &'p Issuer,
+    /// The key it is signed with.
+    pub signer: Signer,
     /// `sub`: never empty; unique within the issuer only.
     pub subject: String,
     /// `client_id`, or whatever the issuer calls it: never empty.
@@ -66,37 +69,97 @@ pub struct Verified<'p> {
     pub expires: i64,
 }
 
-/// Verifies a token in the compact serialization: cheap checks first, the signature late.
+/// A token whose signature is still to be checked, and all else is as it should be.
+///
+/// Anybody may have written it.
+pub struct Candidate<'t, 'p> {
+    issuer_id: IssuerId,
+    issuer: &'p Issuer,
+    jws: Jws<'t>,
+    claims: Claims,
+    client: String,
+    validity: Validity,
+}
+
+impl<'t, 'p> Candidate<'t, 'p> {
+    /// Makes all the checks of a token in the compact serialization that need no key.
+    ///
+    /// # Errors
+    ///
+    /// The first misbehaviour met: good for telling the caller, not evidence against the issuer
+    /// or the subject.
+    pub fn read(token: &'t str, issuers: &'p Issuers, now: Timestamp) -> Result<Self, Rejected> {
+        let jws = Jws::parse(token)?;
+        let claims = Claims::parse(&jws.payload)?;
+
+        let identifier = claims.issuer().ok_or(Rejected::IssuerMissing)?;
+        let (issuer_id, issuer) = issuers.find(identifier).ok_or(Rejected::IssuerUnknown)?;
+        issuer.profile.check_type(jws.token_type.as_deref())?;
+        if !issuer.algorithms.contains(jws.algorithm) {
+            return Err(Rejected::AlgorithmNotAllowed);
+        }
+
+        let validity = Validity::of(&claims, issuer, now)?;
+        let client = issuer.check_recipients(&claims)?.to_owned();
+        Ok(Self { issuer_id, issuer, jws, claims, client, validity })
+    }
+
+    /// Who is said to have signed it.
+    pub const fn issuer_id(&self) -> IssuerId {
+        self.issuer_id
+    }
+
+    /// The same, with all that the policy says of it.
+    pub const fn issuer(&self) -> &'p Issuer {
+        self.issuer
+    }
+
+    /// The key that it names, if it names one.
+    pub fn key_id(&self) -> Option<&str> {
+        self.jws.key_id.as_deref()
+    }
+
+    /// Whether there is a key for it in `keys`.
+    pub fn has_key_in(&self, keys: &KeySet) -> bool {
+        keys.find(self.key_id(), self.jws.algorithm).is_some()
+    }
+
+    /// Checks the signature with one of the issuer's `keys`, and then what only an issuer's word
+    /// is good for.
+    ///
+    /// # Errors
+    ///
+    /// The first misbehaviour met.
+    pub fn verify(self, keys: &KeySet) -> Result<Verified<'p>, Rejected> {
+        let Self { issuer_id, issuer, jws, claims, client, validity } = self;
+        let key = keys.find(jws.key_id.as_deref(), jws.algorithm).ok_or(Rejected::KeyUnknown)?;
+        if !key.verify_signature(jws.algorithm, jws.signing_input, &jws.signature) {
+            return Err(Rejected::SignatureInvalid);
+        }
+        let signer = Signer::new(key);
+
+        issuer.profile.check_claims(&claims)?;
+        let subject = claims.subject().ok_or(Rejected::SubjectMissing)?.to_owned();
+        let Validity { not_before, expires } = validity;
+        Ok(Verified { issuer_id, issuer, signer, subject, client, claims, not_before, expires })
+    }
+}
+
+/// Verifies a token in the compact serialization by the keys that stand in the policy: cheap
+/// checks first, the signature late.
 ///
 /// # Errors
 ///
-/// The first misbehaviour met. Until the signature is checked that is what anybody may have
-/// written: good for telling the caller, not evidence against the issuer or the subject.
+/// The first misbehaviour met, and [`Rejected::KeysUnavailable`] where the issuer's keys are not
+/// in the policy.
 pub fn verify<'p>(
     token: &str,
     issuers: &'p Issuers,
     now: Timestamp,
 ) -> Result<Verified<'p>, Rejected> {
-    let jws = Jws::parse(token)?;
-    let claims = Claims::parse(&jws.payload)?;
-
-    let identifier = claims.issuer().ok_or(Rejected::IssuerMissing)?;
-    let (issuer_id, issuer) = issuers.find(identifier).ok_or(Rejected::IssuerUnknown)?;
-    issuer.profile.check_type(jws.token_type.as_deref())?;
-    if !issuer.algorithms.contains(jws.algorithm) {
-        return Err(Rejected::AlgorithmNotAllowed);
+    let candidate = Candidate::read(token, issuers, now)?;
+    match &candidate.issuer().keys {
+        Keys::Inline(keys) => candidate.verify(keys),
+        Keys::Remote(_) => Err(Rejected::KeysUnavailable),
     }
-
-    let validity = Validity::of(&claims, issuer, now)?;
-    let client = issuer.check_recipients(&claims)?.to_owned();
-
-    let key = issuer.keys.find(jws.key_id.as_deref(), jws.algorithm).ok_or(Rejected::KeyUnknown)?;
-    if !key.verify_signature(jws.algorithm, jws.signing_input, &jws.signature) {
-        return Err(Rejected::SignatureInvalid);
-    }
-
-    issuer.profile.check_claims(&claims)?;
-    let subject = claims.subject().ok_or(Rejected::SubjectMissing)?.to_owned();
-    let Validity { not_before, expires } = validity;
-    Ok(Verified { issuer_id, issuer, subject, client, claims, not_before, expires })
 }

@@ -8,6 +8,7 @@ mod explain;
 mod file;
 mod output;
 mod problems;
+mod provided;
 mod render;
 mod schema;
 mod time;

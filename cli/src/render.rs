@@ -4,6 +4,7 @@
 //! when another file is renamed over it (the extension configuration discovery service, from a
 //! file). Both are templates that read as they will be written, `render/*.yaml`.
 
+mod providers;
 mod yaml;
 
 #[cfg(test)]
@@ -13,7 +14,11 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
+pub use providers::{ClusterConflict, Provider, providers};
 use serde_json::Value;
+
+/// What the cluster of the API behind is called.
+const UPSTREAM: &str = "upstream";
 
 const BOOTSTRAP: &str = include_str!("render/bootstrap.yaml");
 const FILTER: &str = include_str!("render/filter.yaml");
@@ -36,6 +41,10 @@ pub struct Options {
     pub filter_file: String,
     /// Where the access log goes.
     pub access_log: String,
+    /// Where the filter fetches keys; see [`providers()`].
+    pub providers: Vec<Provider>,
+    /// The authorities that may vouch for those, as PEM.
+    pub ca_file: String,
 }
 
 impl Default for Options {
@@ -47,6 +56,8 @@ impl Default for Options {
             wasm: "dist/postern.wasm".to_owned(),
             filter_file: "envoy/postern.ecds.yaml".to_owned(),
             access_log: "/dev/stdout".to_owned(),
+            providers: Vec::new(),
+            ca_file: "/etc/ssl/certs/ca-certificates.crt".to_owned(),
         }
     }
 }
@@ -105,8 +116,6 @@ pub struct Configuration {
 /// The policy is not looked at: Envoy starts with a policy that the filter refuses, and answers
 /// every request with 500.
 pub fn envoy(policy: &Value, options: &Options) -> Configuration {
-    let upstream_type =
-        if options.upstream.host.parse::<IpAddr>().is_ok() { "STATIC" } else { "STRICT_DNS" };
     let bootstrap = fill(
         BOOTSTRAP,
         &[
@@ -116,7 +125,8 @@ pub fn envoy(policy: &Value, options: &Options) -> Configuration {
             ("listen_port", options.listen.port().to_string()),
             ("upstream_host", yaml::scalar(&options.upstream.host)),
             ("upstream_port", options.upstream.port.to_string()),
-            ("upstream_type", upstream_type.to_owned()),
+            ("upstream_type", cluster_type(&options.upstream.host).to_owned()),
+            ("providers", providers::clusters(options)),
             ("filter_file", yaml::scalar(&options.filter_file)),
             ("access_log", yaml::scalar(&options.access_log)),
         ],
@@ -126,6 +136,11 @@ pub fn envoy(policy: &Value, options: &Options) -> Configuration {
         &[("wasm", yaml::scalar(&options.wasm)), ("policy", yaml::block(policy, POLICY_INDENT))],
     );
     Configuration { bootstrap, filter }
+}
+
+/// An address is where it is, a name has to be looked up.
+fn cluster_type(host: &str) -> &'static str {
+    if host.parse::<IpAddr>().is_ok() { "STATIC" } else { "STRICT_DNS" }
 }
 
 /// `template` with every `${name}` replaced; what is put in is not looked at again.

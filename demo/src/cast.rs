@@ -64,7 +64,7 @@ impl Cast {
         })
     }
 
-    /// Puts the issuers' public keys into `policy`.
+    /// Puts the issuers' public keys into `policy`, except where it says from where to fetch them.
     ///
     /// # Errors
     ///
@@ -72,6 +72,9 @@ impl Cast {
     pub fn equip(&self, policy: &mut Value) -> anyhow::Result<()> {
         let issuers = policy.get_mut("issuers").and_then(Value::as_array_mut);
         for issuer in issuers.context("the policy has no issuers")? {
+            if issuer.pointer("/jwks/url").is_some() {
+                continue;
+            }
             let keys = match issuer.get("issuer").and_then(Value::as_str) {
                 Some(LOGIN) => mint::key_set([&self.login, &self.login_rsa]),
                 Some(PARTNER) => mint::key_set([&self.partner, &self.partner_eddsa]),

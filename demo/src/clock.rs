@@ -11,7 +11,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// Seconds since the Unix epoch.
 #[expect(clippy::disallowed_methods, reason = "tokens are checked against the real time")]
-pub(crate) fn now() -> i64 {
+pub fn now() -> i64 {
     let elapsed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     elapsed.as_secs().cast_signed()
 }
@@ -22,7 +22,7 @@ pub(crate) fn now() -> i64 {
 ///
 /// The `probe`'s own error, an interruption, or `within` passing without an answer.
 #[expect(clippy::disallowed_methods, reason = "another process is waited for")]
-pub(crate) fn wait_for<T>(
+pub fn wait_for<T>(
     what: &str,
     within: Duration,
     mut probe: impl FnMut() -> anyhow::Result<Option<T>>,

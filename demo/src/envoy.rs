@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use postern::policy::Policy;
 use postern_cli::render::{self, Options};
 use serde_json::Value;
 
@@ -56,7 +57,7 @@ impl Envoy {
     /// shows its log.
     pub fn start(setup: Setup, policy: &Value) -> anyhow::Result<Self> {
         let any_port = SocketAddr::new(std::net::Ipv4Addr::LOCALHOST.into(), 0);
-        let configuration = render::envoy(policy, &setup.options(any_port));
+        let configuration = render::envoy(policy, &setup.options(any_port, policy)?);
         fs::write(setup.directory.join("bootstrap.yaml"), configuration.bootstrap)?;
         fs::write(setup.filter_file(), configuration.filter)?;
         let mut envoy = Self {
@@ -135,7 +136,7 @@ impl Envoy {
     /// The file cannot be written or Envoy says nothing in time.
     pub fn replace_policy(&self, policy: &Value) -> anyhow::Result<bool> {
         let before = self.updates()?;
-        let configuration = render::envoy(policy, &self.setup.options(self.listen));
+        let configuration = render::envoy(policy, &self.setup.options(self.listen, policy)?);
         let staging = self.setup.directory.join("filter.new");
         fs::write(&staging, configuration.filter)?;
         // Envoy watches for a rename; a file written in place it does not notice.
@@ -161,6 +162,17 @@ impl Envoy {
         let counted = count("postern.update_success").zip(count("postern.config_fail"));
         let (taken, refused) = counted.context("Envoy does not count its policy updates")?;
         Ok(Updates { taken, refused })
+    }
+
+    /// The value of one of its own counters or gauges, if it has it.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be asked.
+    pub fn stat(&self, name: &str) -> anyhow::Result<Option<u64>> {
+        let text = self.ask(&format!("/stats?filter={name}"))?;
+        let mut lines = text.lines().filter_map(|line| line.rsplit_once(": "));
+        Ok(lines.find(|(line, _)| line.ends_with(name)).and_then(|(_, value)| value.parse().ok()))
     }
 
     fn ask(&self, path: &str) -> anyhow::Result<String> {
@@ -210,8 +222,13 @@ struct Updates {
 }
 
 impl Setup {
-    fn options(&self, listen: SocketAddr) -> Options {
-        Options {
+    fn options(&self, listen: SocketAddr, policy: &Value) -> anyhow::Result<Options> {
+        // What is no policy is for Envoy to refuse.
+        let providers = match Policy::compile(policy) {
+            Ok((policy, _)) => render::providers(&policy)?,
+            Err(_) => Vec::new(),
+        };
+        Ok(Options {
             listen,
             admin: SocketAddr::new(listen.ip(), 0),
             upstream: render::Upstream {
@@ -221,7 +238,9 @@ impl Setup {
             wasm: self.wasm.display().to_string(),
             filter_file: self.filter_file().display().to_string(),
             access_log: self.access_log().display().to_string(),
-        }
+            providers,
+            ..Options::default()
+        })
     }
 
     fn spawn(&self) -> anyhow::Result<Child> {

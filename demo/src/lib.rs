@@ -6,9 +6,10 @@
 pub mod backend;
 pub mod cast;
 pub mod client;
-mod clock;
+pub mod clock;
 pub mod envoy;
 pub mod interrupt;
+pub mod key_server;
 mod lab;
 pub mod provider;
 pub mod scenario;

@@ -22,6 +22,7 @@ pub(super) enum Status {
 pub(super) enum Map {
     Request = 0,
     Response = 2,
+    CallResponse = 6,
 }
 
 /// How loud a log line is.
@@ -35,7 +36,12 @@ pub(super) enum Level {
 /// Bytes of one log line; the rest is cut off.
 const MAX_LOG_LINE: usize = 16 * 1024;
 
+const CALL_RESPONSE_BODY: u32 = 4;
 const PLUGIN_CONFIGURATION: u32 = 7;
+
+const REQUEST: u32 = 0;
+
+const GAUGE: u32 = 1;
 
 /// No gRPC status of our own: the proxy derives it from the HTTP status.
 const NO_GRPC_STATUS: i32 = -1;
@@ -87,6 +93,23 @@ unsafe extern "C" {
         cas: u32,
     ) -> u32;
     fn proxy_get_current_time_nanoseconds(nanos: *mut u64) -> u32;
+    fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
+    fn proxy_set_effective_context(context: u32) -> u32;
+    fn proxy_continue_stream(stream: u32) -> u32;
+    fn proxy_http_call(
+        upstream: *const u8,
+        upstream_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        body: *const u8,
+        body_size: usize,
+        trailers: *const u8,
+        trailers_size: usize,
+        timeout: u32,
+        call: *mut u32,
+    ) -> u32;
+    fn proxy_define_metric(kind: u32, name: *const u8, size: usize, metric: *mut u32) -> u32;
+    fn proxy_record_metric(metric: u32, value: u64) -> u32;
     fn proxy_send_local_response(
         status: u32,
         details: *const u8,
@@ -198,6 +221,63 @@ pub(super) fn send_local_response(
             NO_GRPC_STATUS,
         )
     })
+}
+
+/// How often the proxy calls the root of the context at hand, in milliseconds; 0 for never.
+pub(super) fn set_tick_period(millis: u32) -> Result<(), Status> {
+    check(unsafe { proxy_set_tick_period_milliseconds(millis) })
+}
+
+/// Makes `context` the one that the next calls are about.
+pub(super) fn set_context(context: u32) -> Result<(), Status> {
+    check(unsafe { proxy_set_effective_context(context) })
+}
+
+/// Lets a request go on that was held.
+pub(super) fn continue_request() -> Result<(), Status> {
+    check(unsafe { proxy_continue_stream(REQUEST) })
+}
+
+/// Sends a request without a body; the answer comes later under the number that is returned.
+/// `headers` as [`pairs`](super::pairs) writes them, `timeout` in milliseconds.
+pub(super) fn http_call(upstream: &[u8], headers: &[u8], timeout: u32) -> Result<u32, Status> {
+    // No trailers: a map of none.
+    let (body, trailers) = ([0; 0], [0; 4]);
+    let mut call = 0;
+    check(unsafe {
+        proxy_http_call(
+            upstream.as_ptr(),
+            upstream.len(),
+            headers.as_ptr(),
+            headers.len(),
+            body.as_ptr(),
+            body.len(),
+            trailers.as_ptr(),
+            trailers.len(),
+            timeout,
+            &raw mut call,
+        )
+    })?;
+    Ok(call)
+}
+
+/// The body of the answer that came, at most `size` bytes of it.
+pub(super) fn call_response_body(size: usize) -> Result<Vec<u8>, Status> {
+    receive(|data, length| unsafe {
+        proxy_get_buffer_bytes(CALL_RESPONSE_BODY, 0, size, data, length)
+    })
+}
+
+/// A gauge of the proxy's.
+pub(super) fn define_gauge(name: &str) -> Result<u32, Status> {
+    let mut metric = 0;
+    check(unsafe { proxy_define_metric(GAUGE, name.as_ptr(), name.len(), &raw mut metric) })?;
+    Ok(metric)
+}
+
+/// Sets a gauge.
+pub(super) fn record_gauge(metric: u32, value: u64) -> Result<(), Status> {
+    check(unsafe { proxy_record_metric(metric, value) })
 }
 
 /// Sixteen bytes nobody can guess.

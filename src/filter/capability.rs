@@ -19,6 +19,8 @@ pub(super) struct Capability {
     pub(super) replaces_headers: bool,
     /// A property that was set can be read in the access log.
     pub(super) keeps_properties: bool,
+    /// A request that is held can be let go on from elsewhere.
+    pub(super) resumes: bool,
     /// The most header fields of a request that are surely all there are.
     pub(super) max_headers: usize,
     /// The `cas` that means *only if the key is absent*.
@@ -30,6 +32,7 @@ const ENVOY: Capability = Capability {
     strips_headers: true,
     replaces_headers: true,
     keeps_properties: true,
+    resumes: true,
     max_headers: pairs::MAX_HEADERS,
     // 0 would overwrite unconditionally; a present key has any version but this.
     cas_if_absent: u32::MAX,
@@ -41,13 +44,14 @@ const NGINX: Capability = Capability {
     strips_headers: false,
     replaces_headers: false,
     keeps_properties: false,
+    resumes: false,
     max_headers: 99,
     cas_if_absent: 0,
 };
 
 /// Apache Traffic Server: writing the map leaves second copies, properties are dropped in silence.
 const TRAFFIC_SERVER: Capability =
-    Capability { replaces_headers: false, keeps_properties: false, ..ENVOY };
+    Capability { replaces_headers: false, keeps_properties: false, resumes: false, ..ENVOY };
 
 /// A host that answered with an error: nothing is taken for granted.
 const UNKNOWN: Capability = Capability { cas_if_absent: u32::MAX, ..NGINX };
@@ -56,6 +60,11 @@ const NGINX_ONLY: &[u8] = b"ngx\0nginx_version";
 
 thread_local! {
     static KNOWN: Cell<Option<Capability>> = const { Cell::new(None) };
+}
+
+/// The same as far as it is known, for where it cannot be asked.
+pub(super) fn so_far() -> Capability {
+    KNOWN.get().unwrap_or(UNKNOWN)
 }
 
 /// What this proxy can be trusted with. Only to be asked while a request is handled.

@@ -1,7 +1,7 @@
 //! Plugin configuration -> engine.
 
 use super::abi::{self, Level};
-use super::{context, memory};
+use super::{context, keys, memory};
 use crate::decision::Engine;
 use crate::policy;
 use crate::policy::problem::{Problem, Problems, Severity};
@@ -12,7 +12,9 @@ pub(super) fn on_configure(root: u32, size: usize) -> bool {
     match read(size) {
         Ok(engine) => {
             let configured = context::configure(root, engine);
-            if !configured {
+            if configured {
+                keys::on_configure(root);
+            } else {
                 abi::log(
                     Level::Error,
                     "policy refused: the proxy configures a plugin it never created",

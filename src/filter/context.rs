@@ -30,6 +30,7 @@ struct Contexts {
 }
 
 struct Stream {
+    root: u32,
     /// That of the root when the request came; what replaces it later is for later requests.
     engine: Option<Rc<Engine>>,
     /// `None`, too, when the reply was our own.
@@ -42,7 +43,8 @@ pub(super) fn create(context: u32, parent: u32) {
         if parent != 0 {
             if contexts.streams.len() < MAX_STREAMS {
                 let engine = contexts.roots.get(&parent).cloned().flatten();
-                contexts.streams.insert(context, Stream { engine, rate_limit: None });
+                let stream = Stream { root: parent, engine, rate_limit: None };
+                contexts.streams.insert(context, stream);
             }
         } else if contexts.roots.len() < MAX_ROOTS {
             contexts.roots.entry(context).or_default();
@@ -58,6 +60,16 @@ pub(super) fn configure(root: u32, engine: Engine) -> bool {
         Some(())
     });
     configured.is_some()
+}
+
+/// The engine of a root.
+pub(super) fn root(root: u32) -> Option<Rc<Engine>> {
+    with(|contexts| contexts.roots.get(&root)?.clone())
+}
+
+/// The root of a stream.
+pub(super) fn root_of(stream: u32) -> Option<u32> {
+    with(|contexts| Some(contexts.streams.get(&stream)?.root))
 }
 
 /// The engine that decides about a stream.
@@ -78,14 +90,12 @@ pub(super) fn take(stream: u32) -> Option<RateLimit> {
     with(|contexts| contexts.streams.get_mut(&stream)?.rate_limit.take())
 }
 
-/// Forgets a context.
-pub(super) fn delete(context: u32) {
-    with(|contexts| {
-        if contexts.streams.remove(&context).is_none() {
-            contexts.roots.remove(&context);
-        }
-        Some(())
-    });
+/// Forgets a context; the engine, if it was a root's.
+pub(super) fn delete(context: u32) -> Option<Rc<Engine>> {
+    with(|contexts| match contexts.streams.remove(&context) {
+        Some(_) => None,
+        None => contexts.roots.remove(&context).flatten(),
+    })
 }
 
 fn with<T>(look: impl FnOnce(&mut Contexts) -> Option<T>) -> Option<T> {

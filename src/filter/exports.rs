@@ -1,7 +1,7 @@
 //! The names the proxy calls. Each costs a call on every request, so there are no others.
 #![expect(unsafe_code, reason = "exported names must not clash, and these are the ABI's")]
 
-use super::{configure, context, memory, request};
+use super::{configure, context, keys, memory, request, waiting};
 
 /// Names the version of the ABI by being there.
 #[unsafe(no_mangle)]
@@ -49,7 +49,26 @@ extern "C" fn proxy_on_response_headers(stream: u32, _headers: u32, _end_of_stre
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_delete(context: u32) {
-    context::delete(context);
+    waiting::forget(context);
+    if let Some(engine) = context::delete(context) {
+        keys::on_delete(context, &engine);
+    }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_tick(root: u32) {
+    keys::on_tick(root);
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_http_call_response(
+    root: u32,
+    call: u32,
+    headers: u32,
+    body_size: usize,
+    _trailers: u32,
+) {
+    keys::on_response(root, call, headers, body_size);
 }
 
 /// What nginx's module calls without looking whether it is there.

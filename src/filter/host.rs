@@ -1,8 +1,9 @@
-//! The engine's [`Host`]: the proxy's clock and shared store.
+//! The engine's [`Host`]: the proxy's clock, shared store and upstreams.
 
 use super::abi::{self, Status};
 use super::capability::Capability;
-use crate::host::{Expected, Host, HostError, Stored, Swap, Timestamp};
+use super::pairs::{self, Pair};
+use crate::host::{Expected, Fetch, Host, HostError, Stored, Swap, Timestamp};
 
 /// The proxy, while it handles one request, the moment of which is `now`.
 pub(super) struct Proxy {
@@ -48,15 +49,31 @@ impl Host for Proxy {
             outcome => swapped(outcome),
         }
     }
+
+    fn fetch(&self, fetch: &Fetch<'_>) -> Result<u32, HostError> {
+        let headers: [Pair<'_>; 6] = [
+            (b":method", b"GET"),
+            (b":scheme", fetch.scheme.as_bytes()),
+            (b":authority", fetch.authority.as_bytes()),
+            (b":path", fetch.path.as_bytes()),
+            (b"accept", b"application/jwk-set+json, application/json"),
+            (b"user-agent", b"postern"),
+        ];
+        let headers = pairs::serialize(&headers).ok_or(HostError)?;
+        abi::http_call(fetch.upstream.as_bytes(), &headers, fetch.timeout_millis)
+            .map_err(|_| HostError)
+    }
 }
 
-/// Gives a value to a key that is there and has none.
+/// Gives a value to a key that is there and has none, or is absent after all: then the host is one
+/// to which 0 means *only if absent*, for all others have taken the value before.
 fn fill(key: &[u8], value: &[u8]) -> Result<Swap, HostError> {
     match abi::shared_data(key) {
         Ok((present, version)) if present.is_empty() && version != 0 => {
             swapped(abi::set_shared_data(key, value, version))
         }
-        Ok(_) | Err(Status::NotFound) => Ok(Swap::Conflict),
+        Ok(_) => Ok(Swap::Conflict),
+        Err(Status::NotFound) => swapped(abi::set_shared_data(key, value, 0)),
         Err(_) => Err(HostError),
     }
 }

@@ -6,9 +6,9 @@ use super::abi::{self, Level, Map};
 use super::capability::{self, Capability};
 use super::host::Proxy;
 use super::pairs::{self, Pair};
-use super::{context, edit};
+use super::{context, edit, waiting};
 use crate::audit::Record;
-use crate::decision::{Answer, Request};
+use crate::decision::{Answer, Attempt, Engine, Request};
 use crate::denial::{Denial, Refusal, Reply, Told};
 use crate::limit::RateLimit;
 use crate::policy::AuditLog;
@@ -17,7 +17,7 @@ use crate::policy::AuditLog;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     Continue = 0,
-    /// Wait: a local response is on its way or, when it failed, nothing more happens.
+    /// Wait: a local response is on its way, or the request is held.
     Pause = 1,
 }
 
@@ -27,11 +27,30 @@ const RECORD: &[u8] = b"postern";
 /// What Envoy's access log calls the reason of a local response.
 const DETAILS: &[u8] = b"postern";
 
-/// Lets the request through or answers it.
+/// What became of a request for now.
+pub(super) enum Outcome {
+    /// It goes on, as decided.
+    Forwarded,
+    /// It is held.
+    Held,
+    /// It is answered.
+    Answered,
+}
+
+/// Lets the request through, answers it or holds it.
 pub(super) fn on_request_headers(stream: u32) -> Action {
-    let reply = match decide(stream) {
-        Ok(None) => return Action::Continue,
-        Ok(Some(reply)) => reply,
+    match settle(stream, &waiting::hold) {
+        Outcome::Forwarded => Action::Continue,
+        Outcome::Held | Outcome::Answered => Action::Pause,
+    }
+}
+
+/// Decides the request in the context at hand; `hold` holds it for so many seconds, if it can.
+pub(super) fn settle(stream: u32, hold: &dyn Fn(u32, &Engine, u32) -> bool) -> Outcome {
+    let reply = match decide(stream, hold) {
+        Ok(Verdict::Forward) => return Outcome::Forwarded,
+        Ok(Verdict::Hold) => return Outcome::Held,
+        Ok(Verdict::Reply(reply)) => reply,
         Err(refusal) => refuse(&refusal),
     };
     let headers: Vec<Pair> = reply
@@ -45,7 +64,7 @@ pub(super) fn on_request_headers(stream: u32) -> Action {
     if sent.is_err() {
         abi::log(Level::Error, "the proxy did not send a denial; the request is held");
     }
-    Action::Pause
+    Outcome::Answered
 }
 
 /// Tells the caller what is left of its limits.
@@ -57,8 +76,14 @@ pub(super) fn on_response_headers(stream: u32) -> Action {
     Action::Continue
 }
 
-/// The answer, if it is not to be forwarded; forwarding is done.
-fn decide(stream: u32) -> Result<Option<Reply>, Refusal> {
+/// What is to become of a request; if it is to be forwarded, that is done.
+enum Verdict {
+    Forward,
+    Hold,
+    Reply(Reply),
+}
+
+fn decide(stream: u32, hold: &dyn Fn(u32, &Engine, u32) -> bool) -> Result<Verdict, Refusal> {
     let not_ready = |why| Refusal::because(Denial::NotReady, why);
     let invalid = |why| Refusal::because(Denial::InvalidRequest, why);
 
@@ -81,18 +106,24 @@ fn decide(stream: u32) -> Result<Option<Reply>, Refusal> {
         headers: &headers.list,
         strips_headers: capability.strips_headers,
     };
-    let decision = engine.decide(&request, &host, &mut ());
-    let reply = match decision.answer {
-        Answer::Reply(reply) => Some(reply),
+    let decision = match engine.attempt(&request, &host) {
+        Attempt::Decided(decision) => decision,
+        Attempt::Undecided(seconds) if capability.resumes && hold(stream, &engine, seconds) => {
+            return Ok(Verdict::Hold);
+        }
+        Attempt::Undecided(_) => engine.decide(&request, &host, &mut ()),
+    };
+    let verdict = match decision.answer {
+        Answer::Reply(reply) => Verdict::Reply(reply),
         Answer::Forward(forward) => {
             edit::apply(&headers, &forward, capability)
                 .map_err(|_| not_ready("the proxy did not take the headers"))?;
             context::keep(stream, forward.rate_limit);
-            None
+            Verdict::Forward
         }
     };
     write_down(&decision.record, capability);
-    Ok(reply)
+    Ok(verdict)
 }
 
 /// The one value of a pseudo-header or, where the proxy shows none, of the property of the same

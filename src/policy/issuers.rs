@@ -1,16 +1,20 @@
 //! The policy's token issuers: their names, their keys, their habits.
 
+mod jwks;
+
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use hashbrown::HashMap;
-use serde_json::json;
 
 use super::duration::Seconds;
 use super::problem::{Path, Problem, Problems, quoted};
 use super::shape::{self, Shape};
 use super::{unknown, wire};
-use crate::token::{Algorithm, Issuer, IssuerId, Issuers, KeySet, Leeway, Profile, Symmetric};
+use crate::keys::Source;
+use crate::token::{
+    Algorithm, Issuer, IssuerId, Issuers, KeySet, Keys, Leeway, Profile, Symmetric,
+};
 
 /// The longest a token may be valid where the policy does not say: a day.
 const DEFAULT_MAX_LIFETIME: u32 = 86_400;
@@ -58,6 +62,20 @@ impl Trusted {
     /// What the tokens of the issuer `id` look like.
     pub fn shape(&self, id: IssuerId) -> Option<&Shape> {
         self.shapes.get(&id)
+    }
+
+    /// Gives an issuer these keys, in the place of those it had or was to fetch. `false` if there
+    /// is no such issuer.
+    pub fn provide(&mut self, identifier: &str, keys: KeySet) -> bool {
+        self.issuers.provide(identifier, keys)
+    }
+
+    /// Where keys are fetched, and whose.
+    pub fn sources(&self) -> impl Iterator<Item = (&str, &Source)> {
+        self.issuers.iter().filter_map(|(_, issuer)| match &issuer.keys {
+            Keys::Inline(_) => None,
+            Keys::Remote(source) => Some((issuer.identifier.as_str(), source)),
+        })
     }
 
     /// Reads the issuers; what is wrong, or odd, goes to `problems`.
@@ -114,7 +132,7 @@ fn compile_one(
         audiences,
         clients,
         algorithms,
-        jwks: wire::Jwks { keys },
+        jwks,
         profile,
         leeway,
         max_token_lifetime,
@@ -131,17 +149,7 @@ fn compile_one(
     } else {
         Symmetric::Refused
     };
-    let keys = KeySet::from_jwks(&json!({ "keys": keys }), symmetric);
-    let keys =
-        problems.take(keys.map_err(|error| Problem::new(error.to_string()).at(here.join("jwks"))));
-    let keys = keys.map(|(keys, skipped)| {
-        for key in skipped {
-            let place = here.join("jwks").join("keys").join(key.index);
-            let message = format!("this key is not used: {}", key.reason);
-            problems.add(Problem::warning(message).at(place));
-        }
-        keys
-    });
+    let keys = jwks::compile(jwks, symmetric, &here.join("jwks"), problems);
     let algorithms = algorithms.iter().enumerate().filter_map(|(index, name)| {
         let algorithm = allowed(name, symmetric);
         problems.take(algorithm.map_err(|problem| problem.at(here.join("algorithms").join(index))))

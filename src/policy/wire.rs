@@ -80,7 +80,7 @@ pub struct Issuer {
     /// The signature algorithms that are accepted: `ES256`, `EdDSA` (or `Ed25519`), `RS256`,
     /// `RS384`, `RS512`, `PS256`, `PS384`, `PS512`; `HS256` only with the switch below.
     pub algorithms: Vec<String>,
-    /// The public keys, as a JSON Web Key Set (RFC 7517).
+    /// The public keys, as a JSON Web Key Set (RFC 7517), or where they are.
     pub jwks: Jwks,
     /// How strictly the token must follow the access token profile; as the preset says when left
     /// out.
@@ -131,13 +131,29 @@ pub enum Preset {
     Rfc9068,
 }
 
-/// A JSON Web Key Set, written in place.
+/// An issuer's keys: in place (`keys`), or fetched by the proxy (`url` and `cluster`).
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, expecting = "a key set")]
+#[cfg_attr(feature = "schema", schemars(extend("oneOf" = [
+    { "required": ["keys"] }, { "required": ["url", "cluster"] }
+])))]
+#[serde(deny_unknown_fields, expecting = "a key set, or where it is")]
 pub struct Jwks {
     /// The keys as the issuer publishes them.
-    pub keys: Vec<serde_json::Value>,
+    pub keys: Option<Vec<serde_json::Value>>,
+    /// Where the issuer publishes them: an `https` URL, its `jwks_uri`.
+    pub url: Option<String>,
+    /// Through which upstream the proxy gets there: the name of a cluster in Envoy, `host:port` in
+    /// nginx.
+    pub cluster: Option<String>,
+    /// How often they are fetched anew, `5s` to `24h`; `10m` when left out.
+    pub refresh: Option<Seconds>,
+    /// How old they may get while they cannot be fetched, at most `7d`; `24h` when left out.
+    pub max_staleness: Option<Seconds>,
+    /// How long an answer may take, at most `30s`; `5s` when left out.
+    pub timeout: Option<Seconds>,
+    /// How long a request may be held until they are there, at most `10s`; `2s` when left out.
+    pub hold: Option<Seconds>,
 }
 
 /// How strictly a token must follow the JWT profile for access tokens.

@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use hashbrown::HashMap;
 
 use super::{Algorithms, ClaimPath, Claims, KeySet, Profile, Rejected};
+use crate::keys::Source;
 
 /// An authorization server whose tokens we accept.
 #[derive(Clone, Debug)]
@@ -22,7 +23,7 @@ pub struct Issuer {
     /// What it may sign with.
     pub algorithms: Algorithms,
     /// Its keys: no other issuer's token is checked with them (RFC 8725 §3.8).
-    pub keys: KeySet,
+    pub keys: Keys,
     /// What its access tokens look like.
     pub profile: Profile,
     /// How far its clock and ours may differ.
@@ -44,6 +45,15 @@ impl Issuer {
             _ => Err(Rejected::ClientNotAccepted),
         }
     }
+}
+
+/// Where an issuer's keys are.
+#[derive(Clone, Debug)]
+pub enum Keys {
+    /// In the policy.
+    Inline(KeySet),
+    /// At a URL.
+    Remote(Source),
 }
 
 /// How far two clocks may differ, in seconds: 30 unless told, at most [`Leeway::MAX_SECS`].
@@ -122,6 +132,19 @@ impl Issuers {
     pub fn find(&self, identifier: &str) -> Option<(IssuerId, &Issuer)> {
         let id = *self.by_identifier.get(identifier)?;
         Some((id, self.get(id)?))
+    }
+
+    /// All of them, in the order of the policy.
+    pub fn iter(&self) -> impl Iterator<Item = (IssuerId, &Issuer)> {
+        self.listed.iter().enumerate().map(|(index, issuer)| (IssuerId(index), issuer))
+    }
+
+    /// Gives an issuer these keys for good, in the place of those it had or was to fetch. `false`
+    /// if there is no such issuer.
+    pub fn provide(&mut self, identifier: &str, keys: KeySet) -> bool {
+        let id = self.by_identifier.get(identifier);
+        let issuer = id.and_then(|id| self.listed.get_mut(id.0));
+        issuer.map(|issuer| issuer.keys = Keys::Inline(keys)).is_some()
     }
 
     /// The issuer named by an id; none if the id came from other `Issuers`.

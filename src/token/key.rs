@@ -4,8 +4,9 @@ mod jwk;
 mod material;
 
 use std::fmt;
+use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 pub use jwk::Unusable;
 
@@ -29,7 +30,7 @@ pub enum Symmetric {
 #[derive(Clone, Debug)]
 pub struct KeySet {
     // INVARIANT: keys that share a `kid` are one key, for different algorithms.
-    keys: Vec<Key>,
+    keys: Vec<Arc<Key>>,
 }
 
 impl KeySet {
@@ -69,15 +70,15 @@ impl KeySet {
             return Err(KeySetError::Mixed);
         }
 
-        let mut keys: Vec<Key> = Vec::with_capacity(listed.len());
+        let mut keys: Vec<Arc<Key>> = Vec::with_capacity(listed.len());
         let mut skipped = Vec::new();
         for (index, jwk) in listed.iter().enumerate() {
             match Key::from_jwk(jwk, symmetric) {
-                Ok(key) if keys.contains(&key) => {}
+                Ok(key) if keys.iter().any(|other| **other == key) => {}
                 Ok(key) if keys.iter().any(|other| other.is_mistaken_for(&key)) => {
                     return Err(KeySetError::AmbiguousKeyId(key.kid.unwrap_or_default()));
                 }
-                Ok(key) => keys.push(key),
+                Ok(key) => keys.push(Arc::new(key)),
                 Err(reason) => skipped.push(Skipped { index, kid: jwk::kid(jwk), reason }),
             }
         }
@@ -87,14 +88,92 @@ impl KeySet {
         Ok((Self { keys }, skipped))
     }
 
+    /// Reads a JWK Set that was fetched, as nobody here has written it: no key of it voids the
+    /// others. Symmetric keys are never used, and of keys that share a `kid` none is.
+    ///
+    /// # Errors
+    ///
+    /// [`KeySetError`] when it is no key set, is too long, or has no key that can be used.
+    pub fn from_fetched(jwks: &Value) -> Result<(Self, Vec<Skipped>), KeySetError> {
+        let listed = jwks.get("keys").and_then(Value::as_array).ok_or(KeySetError::NotAKeySet)?;
+        if listed.len() > MAX_KEYS {
+            return Err(KeySetError::TooManyKeys);
+        }
+        let mut read: Vec<(usize, Arc<Key>)> = Vec::with_capacity(listed.len());
+        let mut skipped = Vec::new();
+        for (index, jwk) in listed.iter().enumerate() {
+            match Key::from_jwk(jwk, Symmetric::Refused) {
+                Ok(key) if read.iter().any(|(_, other)| **other == key) => {}
+                Ok(key) => read.push((index, Arc::new(key))),
+                Err(reason) => skipped.push(Skipped { index, kid: jwk::kid(jwk), reason }),
+            }
+        }
+        let mistaken = |key: &Key| read.iter().any(|(_, other)| key.is_mistaken_for(other));
+        let (ambiguous, keys): (Vec<_>, Vec<_>) =
+            read.iter().cloned().partition(|(_, key)| mistaken(key));
+        skipped.extend(ambiguous.into_iter().map(|(index, key)| Skipped {
+            index,
+            kid: key.kid.clone(),
+            reason: Unusable::KeyIdAmbiguous,
+        }));
+        if keys.is_empty() {
+            return Err(KeySetError::NoUsableKey(skipped));
+        }
+        Ok((Self { keys: keys.into_iter().map(|(_, key)| key).collect() }, skipped))
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether there is none, which no key set is.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Whether a key has this `kid`.
+    pub fn names(&self, kid: &str) -> bool {
+        self.keys.iter().any(|key| key.kid.as_deref() == Some(kid))
+    }
+
+    /// Whether it holds the key that signed something.
+    pub fn holds(&self, signer: &Signer) -> bool {
+        self.keys.contains(&signer.0)
+    }
+
     /// The key that a token names by `kid`, if it may verify `algorithm`; for a token that names
     /// none, the only key that may (RFC 7515 §6).
-    pub(super) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<&Key> {
+    pub(super) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<&Arc<Key>> {
         let mut fitting = self.keys.iter().filter(|key| {
             key.algorithms.contains(algorithm) && (kid.is_none() || key.kid.as_deref() == kid)
         });
         let key = fitting.next()?;
         (kid.is_some() || fitting.next().is_none()).then_some(key)
+    }
+}
+
+/// What a key set says to us, and nothing else: the keys that [`KeySet::from_fetched`] uses, with
+/// the members that it reads.
+pub(crate) fn essence(jwks: &Value, skipped: &[Skipped]) -> Value {
+    let listed = jwks.get("keys").and_then(Value::as_array);
+    let used = listed.into_iter().flatten().enumerate();
+    let used = used.filter(|(index, _)| skipped.iter().all(|one| one.index != *index));
+    let keys = used.map(|(_, jwk)| {
+        let members = jwk::PUBLIC_MEMBERS.into_iter();
+        let members = members.filter_map(|name| Some((name.to_owned(), jwk.get(name)?.clone())));
+        Value::Object(members.collect::<Map<_, _>>())
+    });
+    json!({ "keys": keys.collect::<Vec<_>>() })
+}
+
+/// The key that signed something.
+#[derive(Clone, Debug)]
+pub struct Signer(Arc<Key>);
+
+impl Signer {
+    pub(super) fn new(key: &Arc<Key>) -> Self {
+        Self(Arc::clone(key))
     }
 }
 

@@ -63,6 +63,8 @@ pub enum Rejected {
     KeyIdMalformed,
     /// No key of the issuer's fits `kid` and `alg` (RFC 7515 §6, RFC 8725 §3.8).
     KeyUnknown,
+    /// The issuer's keys are not here, or are too old to be believed.
+    KeysUnavailable,
     /// It lives longer than the issuer's tokens may.
     LifetimeTooLong,
     /// Not the compact serialization of a JWS: an encrypted token has five parts (RFC 7515 §7.1).
@@ -92,6 +94,7 @@ impl Rejected {
             Self::AudienceMismatch | Self::ClientNotAccepted => Denial::WrongAudience,
             Self::Expired => Denial::ExpiredToken,
             Self::KeyUnknown => Denial::UnknownKey,
+            Self::KeysUnavailable => Denial::NotReady,
             Self::UnboundToken => Denial::UnboundToken,
             Self::ActorMalformed
             | Self::AlgorithmMissing
@@ -156,6 +159,7 @@ impl Rejected {
             Self::IssuerUnknown => "`iss` is no issuer of the policy",
             Self::KeyIdMalformed => "`kid` is not a string of at most 256 bytes",
             Self::KeyUnknown => "no key of the issuer fits `kid` and `alg`",
+            Self::KeysUnavailable => "the issuer's keys are not there yet, or too old",
             Self::LifetimeTooLong => "the lifetime is longer than the issuer's tokens may have",
             Self::NotThreeParts => "not three parts joined by two dots",
             Self::NotYetValid => "`nbf` lies in the future",

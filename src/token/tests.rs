@@ -9,7 +9,7 @@ mod profile;
 mod time;
 mod wycheproof;
 
-use super::{Algorithm, Issuer, Issuers, Rejected, verify};
+use super::{Algorithm, Issuer, Issuers, Keys, Rejected, verify};
 use crate::denial::Denial;
 use crate::host::Timestamp;
 
@@ -29,7 +29,7 @@ fn a_good_token_of_every_algorithm_is_verified() {
 #[test]
 fn rfc8725_3_8_a_key_of_one_issuer_verifies_no_token_of_another() {
     let ours = Issuer {
-        keys: forge::keys(serde_json::json!([forge::public(Algorithm::EdDsa)])),
+        keys: Keys::Inline(forge::keys(serde_json::json!([forge::public(Algorithm::EdDsa)]))),
         ..forge::issuer()
     };
     let other = Issuer { identifier: "https://other.example/".to_owned(), ..forge::issuer() };

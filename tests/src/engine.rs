@@ -16,9 +16,9 @@ mod world;
 pub use call::{Call, call, get};
 pub use issue::{agent, compact, delegate, issuer, key, token, user};
 pub use outcome::Outcome;
-pub use world::World;
+pub use world::{Sent, World};
 
-use postern::decision::{Engine, Request};
+use postern::decision::{Attempt, Engine, Request};
 use postern::policy::Policy;
 use serde_json::{Value, json};
 
@@ -79,21 +79,43 @@ impl Gate {
 
     /// Puts `policy` to work in `world`.
     pub fn within(world: World, policy: &Value) -> Self {
+        Self::worker(world, policy, 7)
+    }
+
+    /// One of several workers in `world`.
+    pub fn worker(world: World, policy: &Value, number: u8) -> Self {
         let (policy, _) = Policy::compile(policy).unwrap_or_else(|problems| panic!("{problems}"));
-        Self { engine: Engine::new(policy, [7; 16]), world }
+        Self { engine: Engine::new(policy, [number; 16]), world }
     }
 
     /// Decides `call`.
     pub fn ask(&self, call: &Call) -> Outcome {
+        Self::with(call, |request| {
+            Outcome::of(self.engine.decide(request, &self.world, &mut ()), call)
+        })
+    }
+
+    /// Decides `call`, or says how many seconds it is worth waiting.
+    ///
+    /// # Errors
+    ///
+    /// The seconds.
+    pub fn attempt(&self, call: &Call) -> Result<Outcome, u32> {
+        Self::with(call, |request| match self.engine.attempt(request, &self.world) {
+            Attempt::Decided(decision) => Ok(Outcome::of(decision, call)),
+            Attempt::Undecided(seconds) => Err(seconds),
+        })
+    }
+
+    fn with<T>(call: &Call, decide: impl FnOnce(&Request<'_>) -> T) -> T {
         let headers: Vec<_> =
             call.headers.iter().map(|(name, value)| (name.as_slice(), value.as_slice())).collect();
-        let request = Request {
+        decide(&Request {
             method: &call.method,
             path: &call.path,
             headers: &headers,
             strips_headers: call.strips_headers,
-        };
-        Outcome::of(self.engine.decide(&request, &self.world, &mut ()), call)
+        })
     }
 }
 

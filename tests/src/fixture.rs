@@ -29,6 +29,9 @@ pub static KEY: LazyLock<PrivateKey> =
 /// Lets [`allowed`] through, often.
 pub static POLICY: LazyLock<String> = LazyLock::new(|| document().to_string());
 
+/// As [`POLICY`], with the issuer's keys at a URL.
+pub static REMOTE: LazyLock<String> = LazyLock::new(|| remote().to_string());
+
 /// Lets [`allowed`] through three times a day, over all workers.
 pub static THRICE: LazyLock<String> = LazyLock::new(|| limited("3/day").to_string());
 
@@ -66,6 +69,14 @@ pub fn document() -> Value {
         "limits": { "agents": [{ "per": "agent", "rate": "1000000/min" }] },
         "audit": { "log": "access_log" },
     })
+}
+
+/// What [`REMOTE`] is written from.
+pub fn remote() -> Value {
+    let mut policy = document();
+    policy["issuers"][0]["jwks"] =
+        json!({ "url": "https://login.example/jwks.json", "cluster": "login" });
+    policy
 }
 
 /// The same with another limit for agents.

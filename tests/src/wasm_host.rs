@@ -12,6 +12,7 @@ mod profile;
 mod proxy;
 mod request;
 mod store;
+mod upcalls;
 mod wasi;
 mod worker;
 
@@ -22,4 +23,4 @@ pub use profile::Profile;
 pub use proxy::{Proxy, START};
 pub use request::Request;
 pub use store::Store;
-pub use worker::{Fault, Worker};
+pub use worker::{Call, Fault, Worker};

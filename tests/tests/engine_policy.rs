@@ -30,6 +30,26 @@ fn refused(policy: &Value) -> String {
     told.to_string()
 }
 
+/// Keys at a URL, with one member otherwise.
+fn fetched(name: &str, value: &str) -> Value {
+    let mut jwks = json!({ "url": "https://a/k", "cluster": "a" });
+    jwks[name] = value.into();
+    jwks
+}
+
+#[test]
+fn keys_that_come_without_tls_are_warned_of_and_shared_secrets_are_at_no_url() {
+    let mut policy = policy();
+    policy["issuers"][0]["jwks"] = fetched("url", "http://login.example/k");
+    assert!(problems(&policy).contains("issuers[0].jwks.url: keys that come without TLS"));
+    for fine in ["https://login.example/k", "http://127.0.0.1:1/k", "http://localhost/k"] {
+        policy["issuers"][0]["jwks"]["url"] = fine.into();
+        assert_eq!(problems(&policy), "", "{fine}");
+    }
+    policy["issuers"][0]["allow_symmetric_keys_for_development"] = true.into();
+    assert!(problems(&policy).contains("issuers[0].jwks.url: a shared secret is at no URL"));
+}
+
 #[test]
 fn the_policy_to_start_from_is_sound() {
     assert_eq!(problems(&policy()), "");
@@ -54,6 +74,33 @@ fn every_mistake_is_told_with_its_place() {
         ("/issuers/0/algorithms", json!(["HS256"]), "issuers[0].algorithms[0]: `HS256`"),
         ("/issuers/0/algorithms", json!(["none"]), "issuers[0].algorithms[0]: unknown algorithm"),
         ("/issuers/0/algorithms", json!(["eddsa"]), "issuers[0].algorithms[0]: unknown algorithm"),
+        ("/issuers/0/jwks", json!({}), "issuers[0].jwks: expected `keys`, or `url` and `cluster`"),
+        (
+            "/issuers/0/jwks",
+            json!({ "keys": [], "url": "https://a/k", "cluster": "a" }),
+            "issuers[0].jwks: expected either `keys`, or `url` and `cluster`, not both",
+        ),
+        ("/issuers/0/jwks", json!({ "url": "https://a/k" }), "issuers[0].jwks: keys are fetched"),
+        ("/issuers/0/jwks", json!({ "cluster": "a" }), "issuers[0].jwks: expected `keys`, or"),
+        (
+            "/issuers/0/jwks",
+            json!({ "keys": [key().public_jwk()], "hold": "1s" }),
+            "jwks.hold: keys",
+        ),
+        (
+            "/issuers/0/jwks",
+            fetched("url", "login.example"),
+            "issuers[0].jwks.url: expected an abs",
+        ),
+        ("/issuers/0/jwks", fetched("url", "https://u:p@a/k"), "without a user or a password"),
+        ("/issuers/0/jwks", fetched("url", "https://a/k#1"), "without a fragment"),
+        ("/issuers/0/jwks", fetched("cluster", ""), "issuers[0].jwks.cluster: expected 1 to 256"),
+        ("/issuers/0/jwks", fetched("refresh", "4s"), "jwks.refresh: expected at least `5s`"),
+        ("/issuers/0/jwks", fetched("refresh", "2d"), "jwks.refresh: expected at most `1d`"),
+        ("/issuers/0/jwks", fetched("max_staleness", "8d"), "expected at most `7d`"),
+        ("/issuers/0/jwks", fetched("max_staleness", "1m"), "expected at least `refresh`"),
+        ("/issuers/0/jwks", fetched("timeout", "31s"), "jwks.timeout: expected at most `30s`"),
+        ("/issuers/0/jwks", fetched("hold", "11s"), "jwks.hold: expected at most `10s`"),
         ("/issuers/0/jwks", json!({ "keys": [] }), "issuers[0].jwks: no usable key"),
         ("/issuers/0/jwks", json!({ "keys": [{ "kty": "oct", "k": "AAAA" }] }), "issuers[0].jwks"),
         ("/issuers/0/leeway", json!("6m"), "issuers[0].leeway: expected at most `300s`"),

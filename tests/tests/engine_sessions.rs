@@ -7,6 +7,7 @@ use std::rc::Rc;
 use postern::host::Timestamp;
 use postern::policy::Policy;
 use postern::session::{Session, Sessions};
+use postern::token::verify;
 use postern_cli::mint::sign;
 use postern_tests::engine::{Gate, NOW, compact, get, key, policy, token, user};
 use serde_json::json;
@@ -149,7 +150,8 @@ fn more_tokens_than_are_remembered_all_get_their_answer() {
 fn session() -> Rc<Session> {
     let (policy, _) = Policy::compile(&policy()).unwrap();
     let now = Timestamp::from_secs(NOW);
-    Rc::new(Session::open(&policy, &user("crm.read"), now).unwrap())
+    let verified = verify(&user("crm.read"), &policy.trusted.issuers, now).unwrap();
+    Rc::new(Session::open(&policy, verified).unwrap())
 }
 
 #[test]

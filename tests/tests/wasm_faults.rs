@@ -1,28 +1,43 @@
 //! A proxy whose functions fail, one at a time and in every way: no trap, and nothing gets
 //! through that should not.
 
-use postern_tests::fixture::{POLICY, RESERVED, allowed, denied};
+use postern_tests::fixture::{KEY, POLICY, REMOTE, RESERVED, allowed, denied};
 use postern_tests::wasm_host::{Fault, Filter, Outcome, Profile, Proxy};
 
 /// Every status of the ABI, and two it does not have.
 const STATUSES: [u32; 14] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, u32::MAX];
 
-/// Without these a request is still decided and forwarded rightly.
-const DISPENSABLE: [&str; 2] = ["proxy_log", "proxy_set_property"];
+/// Without these a request is still decided and forwarded rightly, if its keys are there.
+const DISPENSABLE: [&str; 8] = [
+    "proxy_continue_stream",
+    "proxy_define_metric",
+    "proxy_http_call",
+    "proxy_log",
+    "proxy_record_metric",
+    "proxy_set_effective_context",
+    "proxy_set_property",
+    "proxy_set_tick_period_milliseconds",
+];
 
-const FUNCTIONS: [&str; 12] = [
+const FUNCTIONS: [&str; 18] = [
     "proxy_add_header_map_value",
+    "proxy_continue_stream",
+    "proxy_define_metric",
     "proxy_get_buffer_bytes",
     "proxy_get_current_time_nanoseconds",
     "proxy_get_header_map_pairs",
     "proxy_get_property",
     "proxy_get_shared_data",
+    "proxy_http_call",
     "proxy_log",
+    "proxy_record_metric",
     "proxy_remove_header_map_value",
     "proxy_send_local_response",
+    "proxy_set_effective_context",
     "proxy_set_header_map_pairs",
     "proxy_set_property",
     "proxy_set_shared_data",
+    "proxy_set_tick_period_milliseconds",
 ];
 
 fn faults() -> Vec<Fault> {
@@ -72,6 +87,35 @@ fn a_request_that_would_be_allowed_is_forwarded_as_decided_or_not_at_all() {
                 }
                 proxy.worker(0).heal();
                 assert_eq!(proxy.request(&allowed()).status(), Some(200), "{told}");
+            }
+        }
+    }
+}
+
+#[test]
+fn while_keys_are_fetched_no_failing_function_traps_the_filter_or_opens_it() {
+    let keys = postern_cli::mint::key_set([&*KEY]).to_string();
+    for profile in Profile::ALL {
+        for function in FUNCTIONS {
+            for fault in faults() {
+                let mut proxy = Proxy::new(profile, &*REMOTE);
+                proxy.worker(0).fail(function, fault);
+                let told = format!("{profile:?} {function} {fault:?}");
+                let spoofed = denied().header(RESERVED, "spoofed");
+                let first = [proxy.request(&allowed()), proxy.request(&spoofed)];
+                let mut woken: Vec<_> = proxy.pass(100).into_iter().map(|one| one.1).collect();
+                for call in proxy.calls() {
+                    woken.extend(proxy.answer(&call, Some((200, keys.as_bytes()))));
+                }
+                woken.extend(proxy.pass(2_500).into_iter().map(|one| one.1));
+                for exchange in first.iter().chain(&woken) {
+                    assert_eq!(exchange.trap, None, "{told}");
+                    let seen = exchange.upstream(RESERVED).unwrap_or_default();
+                    assert!(seen.iter().all(|one| one == "support-bot"), "{told}: {exchange:?}");
+                }
+                assert_eq!(first[1].upstream(RESERVED), None, "{told}");
+                proxy.worker(0).heal();
+                assert_eq!(proxy.request(&denied()).status(), Some(401), "{told}");
             }
         }
     }

@@ -4,19 +4,25 @@ use postern_tests::wasm_host::Filter;
 
 #[test]
 fn it_asks_only_for_what_every_host_has() {
-    const EVERYWHERE: [&str; 18] = [
+    const EVERYWHERE: [&str; 24] = [
         "env.proxy_add_header_map_value",
+        "env.proxy_continue_stream",
+        "env.proxy_define_metric",
         "env.proxy_get_buffer_bytes",
         "env.proxy_get_current_time_nanoseconds",
         "env.proxy_get_header_map_pairs",
         "env.proxy_get_property",
         "env.proxy_get_shared_data",
+        "env.proxy_http_call",
         "env.proxy_log",
+        "env.proxy_record_metric",
         "env.proxy_remove_header_map_value",
         "env.proxy_send_local_response",
+        "env.proxy_set_effective_context",
         "env.proxy_set_header_map_pairs",
         "env.proxy_set_property",
         "env.proxy_set_shared_data",
+        "env.proxy_set_tick_period_milliseconds",
         "wasi_snapshot_preview1.clock_time_get",
         "wasi_snapshot_preview1.environ_get",
         "wasi_snapshot_preview1.environ_sizes_get",
@@ -42,9 +48,11 @@ fn it_shows_no_callback_that_it_has_no_use_for() {
             "proxy_on_configure",
             "proxy_on_context_create",
             "proxy_on_delete",
+            "proxy_on_http_call_response",
             "proxy_on_memory_allocate",
             "proxy_on_request_headers",
             "proxy_on_response_headers",
+            "proxy_on_tick",
             "proxy_on_vm_start",
         ]
     );

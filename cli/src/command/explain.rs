@@ -15,6 +15,7 @@ use super::Answer;
 use super::file::{Input, one_stdin};
 use super::output::{print, print_json};
 use super::problems::Source;
+use super::provided::{Provided, provide};
 use super::time::Moment;
 use memory::Memory;
 use report::{Asked, Report};
@@ -23,12 +24,15 @@ use watch::Watch;
 /// Explain what a policy decides of a request, step by step, and why.
 ///
 /// Runs the engine that the filter runs. Nothing is remembered between two runs, so limits are
-/// those of a caller that has not called before. Exit code 1 if the request is denied.
+/// those of a caller that has not called before. Nothing is fetched either: where the policy has
+/// a URL for keys, give them with --jwks. Exit code 1 if the request is denied.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   postern explain policy.yaml --path /v1/contacts --token-file token.jwt
   postern explain policy.yaml --method PUT --path /v1/contacts/7 --token-file - < token.jwt
+  postern explain policy.yaml --path /v1/contacts --token-file token.jwt \\
+    --jwks https://login.crm.example/=jwks.json
 A token given by --token shows in lists of processes and in the shell's history; one given by
 --token-file does not. Neither is ever printed.")]
 pub(super) struct Explain {
@@ -50,6 +54,10 @@ pub(super) struct Explain {
     /// A header of the request, again for more
     #[arg(long = "header", value_name = "NAME: VALUE")]
     headers: Vec<String>,
+    /// The keys of an issuer that the proxy would fetch, as the issuer publishes them, again for
+    /// another
+    #[arg(long, value_name = "ISSUER=FILE")]
+    jwks: Vec<Provided>,
     /// When the request comes, if not now: in RFC 3339 or in seconds since 1970
     #[arg(long, value_name = "TIME")]
     at: Option<Moment>,
@@ -60,8 +68,10 @@ pub(super) struct Explain {
 
 impl Explain {
     pub(super) fn run(&self) -> anyhow::Result<Answer> {
-        one_stdin([&self.file].into_iter().chain(&self.token_file))?;
-        let (_, policy) = Source::read(&self.file)?.policy()?;
+        let files = self.jwks.iter().map(|provided| &provided.file);
+        one_stdin([&self.file].into_iter().chain(&self.token_file).chain(files))?;
+        let (_, mut policy) = Source::read(&self.file)?.policy()?;
+        provide(&self.jwks, &mut policy)?;
         let token = match &self.token_file {
             Some(input) => Some(input.read_word()?),
             None => self.token.as_ref().map(|token| token.trim().to_owned()),

@@ -10,7 +10,7 @@ use super::Answer;
 use super::file::Input;
 use super::output::{note, plain, print};
 use super::problems::Source;
-use crate::render::{Configuration, Options, Upstream, envoy};
+use crate::render::{Configuration, Options, Provider, Upstream, envoy, providers};
 
 /// The name of what a proxy is started with.
 const BOOTSTRAP: &str = "postern.yaml";
@@ -52,6 +52,10 @@ pub(super) struct Render {
     /// Where the access log goes
     #[arg(long, value_name = "FILE")]
     access_log: Option<String>,
+    /// The authorities that may vouch for servers from which keys are fetched, as PEM, as the proxy
+    /// will find them
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -83,9 +87,10 @@ fn listen(text: &str) -> Result<Listen, &'static str> {
 
 impl Render {
     pub(super) fn run(&self) -> anyhow::Result<Answer> {
-        let (value, _) = Source::read(&self.file)?.policy()?;
+        let (value, policy) = Source::read(&self.file)?.policy()?;
         let Proxy::Envoy = self.proxy;
-        let Configuration { bootstrap, filter } = envoy(&value, &self.options());
+        let options = self.options(providers(&policy)?);
+        let Configuration { bootstrap, filter } = envoy(&value, &options);
         let Some(dir) = &self.out_dir else {
             print(&format!("# {BOOTSTRAP}\n{bootstrap}\n---\n# {FILTER}\n{filter}"))?;
             return Ok(Answer::Yes);
@@ -100,7 +105,7 @@ impl Render {
         Ok(Answer::Yes)
     }
 
-    fn options(&self) -> Options {
+    fn options(&self, providers: Vec<Provider>) -> Options {
         let default = Options::default();
         Options {
             listen: self.listen.map_or(default.listen, |listen| listen.over(default.listen)),
@@ -112,6 +117,8 @@ impl Render {
                 None => default.filter_file,
             },
             access_log: self.access_log.clone().unwrap_or(default.access_log),
+            providers,
+            ca_file: self.ca_file.clone().unwrap_or(default.ca_file),
         }
     }
 }

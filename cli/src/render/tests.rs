@@ -2,7 +2,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Options, Upstream, envoy, yaml};
+use super::{Options, Upstream, envoy, providers, yaml};
 
 fn read(text: &str) -> Value {
     serde_saphyr::from_str(text).expect("YAML")
@@ -75,6 +75,52 @@ fn only_plain_words_go_unquoted() {
     }
     for quoted in ["no", "Null", "1", "1h", "", "a:", "{id}", "a b", "-a", "a#", "*", "\u{7f}"] {
         assert!(yaml::scalar(quoted).starts_with('"'), "{quoted}");
+    }
+}
+
+fn fetching(url: &str, cluster: &str) -> postern::policy::Policy {
+    let mut policy = read(&std::fs::read_to_string(repository("policies/crm.yaml")).unwrap());
+    policy["issuers"][0]["jwks"] = json!({ "url": url, "cluster": cluster });
+    policy["issuers"][1]["jwks"] =
+        json!({ "url": "https://login.example/partner.json", "cluster": "login" });
+    postern::policy::Policy::compile(&policy).unwrap().0
+}
+
+#[test]
+fn each_server_that_keys_are_fetched_from_is_a_cluster_that_checks_its_name() {
+    let policy = fetching("https://login.example/jwks.json", "login");
+    let options = Options { providers: providers(&policy).unwrap(), ..Options::default() };
+    let bootstrap = read(&envoy(&json!({}), &options).bootstrap);
+    let clusters = bootstrap["static_resources"]["clusters"].as_array().unwrap();
+    assert_eq!(clusters.len(), 2, "{clusters:?}");
+    let login = &clusters[1];
+    assert_eq!((&login["name"], &login["type"]), (&json!("login"), &json!("STRICT_DNS")));
+    let address = "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address";
+    let address = login.pointer(address).unwrap();
+    assert_eq!(*address, json!({ "address": "login.example", "port_value": 443 }));
+    let tls = &login["transport_socket"]["typed_config"];
+    assert_eq!(tls["sni"], "login.example");
+    let validation = &tls["common_tls_context"]["validation_context"];
+    assert_eq!(validation["match_typed_subject_alt_names"][0]["matcher"]["exact"], "login.example");
+    assert!(validation["trusted_ca"]["filename"].as_str().unwrap().starts_with('/'));
+
+    let policy = fetching("http://127.0.0.1:81/jwks.json", "plain");
+    let options = Options { providers: providers(&policy).unwrap(), ..Options::default() };
+    let bootstrap = read(&envoy(&json!({}), &options).bootstrap);
+    let plain = &bootstrap["static_resources"]["clusters"][2];
+    assert_eq!((&plain["name"], &plain["type"]), (&json!("plain"), &json!("STATIC")));
+    assert_eq!(plain["transport_socket"], Value::Null);
+}
+
+#[test]
+fn one_name_is_not_given_to_two_servers() {
+    for (url, cluster) in [
+        ("https://other.example/k", "login"),
+        ("http://login.example/k", "login"),
+        ("https://a/k", "upstream"),
+    ] {
+        let error = providers(&fetching(url, cluster)).unwrap_err().to_string();
+        assert!(error.contains(&format!("`{cluster}`")), "{error}");
     }
 }
 

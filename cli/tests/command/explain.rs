@@ -369,6 +369,40 @@ fn a_token_for_another_api_or_by_another_key_is_refused() {
 }
 
 #[test]
+fn keys_that_the_proxy_would_fetch_are_missing_unless_they_are_given() {
+    let lab = Lab::new();
+    let policy = lab.read("policy.yaml");
+    let keys = policy.lines().find(|line| line.contains("login-1")).unwrap().to_owned();
+    let remote = "    jwks: { url: https://login.crm.example/jwks.json, cluster: login }";
+    lab.write("policy.yaml", &policy.replace(&keys, remote));
+    lab.write("jwks.json", keys.trim().strip_prefix("jwks:").unwrap());
+    lab.write("bad.json", "{}");
+    assert_eq!(lab.run("check policy.yaml").code, 0);
+
+    let ran = lab.explain("GET /v1/contacts", "--scope crm.read --role reader");
+    assert_snapshot!(decision(&ran), @"denied 503 `not_ready`: the issuer's keys are not there yet, or too old, exit code 1");
+    let explain = "explain policy.yaml --path /v1/contacts --at NOW --token-file token.jwt --jwks";
+    let given = |jwks: &str| lab.run(&format!("{explain} {jwks}"));
+    let ran = given("https://login.crm.example/=jwks.json");
+    assert_eq!((decision(&ran).as_str(), ran.code), ("allowed, exit code 0", 0));
+    let ran = given("https://login.crm.example/=bad.json");
+    assert_snapshot!(ran, @r"
+    error: `bad.json` is not a key set that can be used: it is not an object with an array `keys`
+    exit code 2
+    ");
+    let ran = given("https://other.example/=jwks.json");
+    assert_snapshot!(ran, @r"
+    error: the policy has no issuer `https://other.example/`
+    exit code 2
+    ");
+
+    let inspect = "token inspect --policy policy.yaml --at NOW --jwks";
+    let token = lab.read("token.jwt");
+    let ran = lab.run_with(&format!("{inspect} https://login.crm.example/=jwks.json"), &token);
+    assert_eq!(ran.code, 0, "{ran}");
+}
+
+#[test]
 fn a_path_without_route_and_a_method_without_route_are_told_apart() {
     let lab = Lab::new();
     assert_snapshot!(lab.explain("GET /v2/contacts", ""), @r#"

@@ -8,9 +8,10 @@ use postern::host::Timestamp;
 use postern::policy::Kind;
 use postern::route::{Methods, NormalPath, Pattern, Table};
 use postern::session::Session;
+use postern::token;
 use serde_json::{Map, Value};
 
-use crate::answers::{NOW, equipped, token};
+use crate::answers::{self, NOW, equipped};
 use crate::page::{Page, code, repository};
 use crate::policies::base;
 
@@ -154,11 +155,13 @@ fn every_caller_is_who_is_told_and_may_what_is_told() {
     for row in Page::read("docs/policy.md").table("callers") {
         let (key, policy) = equipped(base());
         let claims: Map<String, Value> = serde_json::from_str(code(&row[0])[0]).unwrap();
-        let token =
-            claims.into_iter().fold(token(), |token, (name, value)| token.claim(&name, value));
+        let token = claims
+            .into_iter()
+            .fold(answers::token(), |token, (name, value)| token.claim(&name, value));
         let token = token.sign(&key).unwrap();
         let now = Timestamp::from_secs(NOW.unsigned_abs());
-        let session = Session::open(&policy, &token, now).unwrap();
+        let verified = token::verify(&token, &policy.trusted.issuers, now).unwrap();
+        let session = Session::open(&policy, verified).unwrap();
         let principal = &session.principal;
         let who = match (principal.kind, &principal.agent) {
             (Kind::Agent, Some(agent)) if principal.delegated => {

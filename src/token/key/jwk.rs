@@ -22,6 +22,10 @@ const MIN_SECRET_BYTES: usize = 32;
 /// Members that a private key has and a public one does not (RFC 7518 §6.2.2 and §6.3.2).
 const PRIVATE_MEMBERS: [&str; 7] = ["d", "dp", "dq", "oth", "p", "q", "qi"];
 
+/// Members that are read of a key that is used.
+pub(super) const PUBLIC_MEMBERS: [&str; 10] =
+    ["alg", "crv", "e", "key_ops", "kid", "kty", "n", "use", "x", "y"];
+
 /// Why a key of a set is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Unusable {
@@ -31,6 +35,8 @@ pub enum Unusable {
     CurveUnsupported,
     /// RSA: the exponent is even, below 65537 or above 2^33.
     ExponentUnsupported,
+    /// Another key of the set has the same `kid` (RFC 7517 §4.5).
+    KeyIdAmbiguous,
     /// `kid` is no string or longer than 256 bytes.
     KeyIdMalformed,
     /// `key_ops` is there without `verify` (RFC 7517 §4.3).
@@ -61,6 +67,7 @@ impl fmt::Display for Unusable {
             Self::AlgorithmUnsupported => "`alg` is not one that this key can verify here",
             Self::CurveUnsupported => "`crv` is not supported, expected `P-256` or `Ed25519`",
             Self::ExponentUnsupported => "`e` is not supported, expected an odd number from 65537",
+            Self::KeyIdAmbiguous => "another key has the same `kid`",
             Self::KeyIdMalformed => "`kid` is not a string of at most 256 bytes",
             Self::KeyNotForVerifying => "`key_ops` does not hold `verify`",
             Self::KeyNotForSignatures => "`use` is not `sig`",

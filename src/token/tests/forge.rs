@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use crate::host::Timestamp;
 use crate::token::{
-    Algorithm, Algorithms, Issuer, Issuers, KeySet, Leeway, Profile, Rejected, Symmetric, Verified,
-    verify,
+    Algorithm, Algorithms, Issuer, Issuers, KeySet, Keys, Leeway, Profile, Rejected, Symmetric,
+    Verified, verify,
 };
 
 pub(crate) const ISSUER: &str = "https://login.example/";
@@ -28,11 +28,11 @@ pub(crate) fn issuer() -> Issuer {
         clients: vec![],
         client_claims: vec!["client_id".parse().unwrap(), "azp".parse().unwrap()],
         algorithms: Algorithms::from_iter(asymmetric),
-        keys: keys(json!([
+        keys: Keys::Inline(keys(json!([
             public(Algorithm::Es256),
             public(Algorithm::EdDsa),
             public(Algorithm::Rs256)
-        ])),
+        ]))),
         profile: Profile::Rfc9068,
         leeway: Leeway::default(),
         max_lifetime: NonZeroU32::new(3600).unwrap(),
@@ -43,7 +43,11 @@ pub(crate) fn issuer() -> Issuer {
 pub(crate) fn symmetric_issuer() -> Issuer {
     let listed = json!({"keys": [public(Algorithm::Hs256)]});
     let (keys, _) = KeySet::from_jwks(&listed, Symmetric::AllowedForDevelopment).unwrap();
-    Issuer { keys, algorithms: Algorithms::from_iter([Algorithm::Hs256]), ..issuer() }
+    Issuer {
+        keys: Keys::Inline(keys),
+        algorithms: Algorithms::from_iter([Algorithm::Hs256]),
+        ..issuer()
+    }
 }
 
 /// An issuer whose tokens need not be RFC 9068's.

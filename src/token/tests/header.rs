@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::forge::{self, check, check_header, header, issuer, signed, token, with, without};
-use crate::token::{Algorithm, Algorithms, Issuer, MAX_TOKEN_BYTES, Rejected};
+use crate::token::{Algorithm, Algorithms, Issuer, Keys, MAX_TOKEN_BYTES, Rejected};
 
 fn refused(token: &str) -> Rejected {
     check(issuer(), token).unwrap_err()
@@ -168,7 +168,7 @@ fn rfc8725_2_1_an_rsa_key_is_no_hmac_secret() {
 #[test]
 fn rfc8725_3_1_a_key_verifies_only_the_algorithm_it_is_pinned_to() {
     let rsa = with(forge::public(Algorithm::Rs256), "alg", json!("PS256"));
-    let pinned = || Issuer { keys: forge::keys(json!([rsa.clone()])), ..issuer() };
+    let pinned = || Issuer { keys: Keys::Inline(forge::keys(json!([rsa.clone()]))), ..issuer() };
     check(pinned(), &token(Algorithm::Ps256)).unwrap();
     for other in [Algorithm::Rs256, Algorithm::Rs512, Algorithm::Ps384] {
         assert_eq!(check(pinned(), &token(other)), Err(Rejected::KeyUnknown), "{other}");
@@ -221,7 +221,7 @@ fn rfc7515_4_1_4_kid_is_a_string_of_bounded_length() {
     let long = "k".repeat(256);
     assert_eq!(refused_header("kid", json!(long)), Rejected::KeyUnknown);
     let key = with(forge::public(Algorithm::Es256), "kid", json!(long));
-    let issuer = Issuer { keys: forge::keys(json!([key])), ..issuer() };
+    let issuer = Issuer { keys: Keys::Inline(forge::keys(json!([key]))), ..issuer() };
     check_header(issuer, &with(header(Algorithm::Es256), "kid", json!(long))).unwrap();
 }
 
@@ -238,7 +238,7 @@ fn rfc7515_6_without_kid_exactly_one_key_must_fit() {
     check_header(issuer(), &anonymous).unwrap();
 
     let [a, b] = ["a", "b"].map(|kid| with(forge::public(Algorithm::Rs256), "kid", json!(kid)));
-    let issuer = || Issuer { keys: forge::keys(json!([a, b])), ..issuer() };
+    let issuer = || Issuer { keys: Keys::Inline(forge::keys(json!([a, b]))), ..issuer() };
     let header = without(header(Algorithm::Rs256), "kid");
     let token = signed(Algorithm::Rs256, &header.to_string(), &forge::claims().to_string());
     assert_eq!(check(issuer(), &token), Err(Rejected::KeyUnknown));

@@ -1,10 +1,10 @@
-//! A clock that stands still and a store in memory.
+//! A clock that stands still, a store in memory, and a network on which nothing moves by itself.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use postern::host::{Expected, Host, HostError, Stored, Swap, Timestamp};
+use postern::host::{Expected, Fetch, Host, HostError, Stored, Swap, Timestamp};
 
 use super::NOW;
 
@@ -18,6 +18,23 @@ struct Inner {
     broken: Cell<bool>,
     writes: Cell<u32>,
     values: RefCell<HashMap<Vec<u8>, Stored>>,
+    sends: Cell<bool>,
+    fetches: RefCell<Vec<Sent>>,
+}
+
+/// A request to a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// The number under which its answer comes.
+    pub call: u32,
+    /// The upstream's name.
+    pub upstream: String,
+    /// The URL.
+    pub url: String,
+    /// Milliseconds for the answer.
+    pub timeout: u32,
+    /// When, in nanoseconds since 1970.
+    pub at: u64,
 }
 
 impl Default for Inner {
@@ -27,6 +44,8 @@ impl Default for Inner {
             broken: Cell::default(),
             writes: Cell::default(),
             values: RefCell::default(),
+            sends: Cell::new(true),
+            fetches: RefCell::default(),
         }
     }
 }
@@ -35,6 +54,36 @@ impl World {
     /// Sets the clock, in seconds from [`NOW`] on.
     pub fn set(&self, offset: i64) {
         self.0.now.set(Timestamp::from_secs(NOW.saturating_add_signed(offset)));
+    }
+
+    /// Moves the clock on.
+    pub fn advance_millis(&self, millis: u64) {
+        let now = self.0.now.get().as_nanos();
+        self.0.now.set(Timestamp::from_nanos(now + millis * 1_000_000));
+    }
+
+    /// Lets requests to providers be sent, or not.
+    pub fn send(&self, sends: bool) {
+        self.0.sends.set(sends);
+    }
+
+    /// The requests to providers since this was last asked, oldest first.
+    pub fn take_fetches(&self) -> Vec<Sent> {
+        self.0.fetches.take()
+    }
+
+    /// Puts `value` in the place of everything in the store.
+    pub fn spoil(&self, value: &[u8]) {
+        let version = self.0.writes.get().wrapping_add(1);
+        self.0.writes.set(version);
+        for stored in self.0.values.borrow_mut().values_mut() {
+            *stored = Stored { value: value.to_vec(), version };
+        }
+    }
+
+    /// Forgets what is in the store.
+    pub fn forget(&self) {
+        self.0.values.borrow_mut().clear();
     }
 
     /// Breaks the store, or mends it.
@@ -77,5 +126,21 @@ impl Host for World {
         self.0.writes.set(version);
         values.insert(key.to_vec(), Stored { value: value.to_vec(), version });
         Ok(Swap::Done)
+    }
+
+    fn fetch(&self, fetch: &Fetch<'_>) -> Result<u32, HostError> {
+        if !self.0.sends.get() {
+            return Err(HostError);
+        }
+        let call = self.0.writes.get().wrapping_add(1);
+        self.0.writes.set(call);
+        self.0.fetches.borrow_mut().push(Sent {
+            call,
+            upstream: fetch.upstream.to_owned(),
+            url: format!("{}://{}{}", fetch.scheme, fetch.authority, fetch.path),
+            timeout: fetch.timeout_millis,
+            at: self.0.now.get().as_nanos(),
+        });
+        Ok(call)
     }
 }

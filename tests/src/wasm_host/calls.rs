@@ -9,20 +9,23 @@ use super::headers::{HeaderMap, decode, encode};
 use super::store::{NOT_FOUND, OK};
 use super::worker::{Fault, LocalReply, Vm};
 
-const BAD_ARGUMENT: u32 = 2;
+pub(super) const BAD_ARGUMENT: u32 = 2;
 const INVALID_MEMORY_ACCESS: u32 = 6;
 
+const CALL_RESPONSE_BODY: u32 = 4;
 const PLUGIN_CONFIGURATION: u32 = 7;
 
 const REQUEST_HEADERS: u32 = 0;
 const RESPONSE_HEADERS: u32 = 2;
+const CALL_RESPONSE_HEADERS: u32 = 6;
 
-type Guest<'a> = Caller<'a, Vm>;
+pub(super) type Guest<'a> = Caller<'a, Vm>;
 
 pub(super) fn link(linker: &mut Linker<Vm>) -> Result<()> {
     general(linker)?;
     headers(linker)?;
-    shared_data(linker)
+    shared_data(linker)?;
+    super::upcalls::link(linker)
 }
 
 fn general(linker: &mut Linker<Vm>) -> Result<()> {
@@ -52,10 +55,11 @@ fn general(linker: &mut Linker<Vm>) -> Result<()> {
         "proxy_get_buffer_bytes",
         |mut g: Guest<'_>, kind: u32, start: u32, max: u32, data: u32, size: u32| {
             call(&mut g, "proxy_get_buffer_bytes", Some((data, size)), |g| {
-                if kind != PLUGIN_CONFIGURATION {
-                    return Ok(NOT_FOUND);
-                }
-                let all = g.data().configuration.clone();
+                let all = match (kind, &g.data().call_response) {
+                    (PLUGIN_CONFIGURATION, _) => g.data().configuration.clone(),
+                    (CALL_RESPONSE_BODY, Some(answer)) => answer.body.clone(),
+                    _ => return Ok(NOT_FOUND),
+                };
                 let part: Vec<u8> = all.into_iter().skip(index(start)?).take(index(max)?).collect();
                 give(g, &part, data, size)
             })
@@ -212,7 +216,7 @@ fn shared_data(linker: &mut Linker<Vm>) -> Result<()> {
 
 /// Counts a call and answers it, or fails it as the test ordered. `answer` is where a call that
 /// hands over bytes says where they are.
-fn call(
+pub(super) fn call(
     guest: &mut Guest<'_>,
     name: &'static str,
     answer: Option<(u32, u32)>,
@@ -254,6 +258,9 @@ fn interrupt(guest: &mut Guest<'_>) -> Result<()> {
 }
 
 fn map_of<'a>(guest: &'a mut Guest<'_>, map: u32) -> Option<&'a mut HeaderMap> {
+    if map == CALL_RESPONSE_HEADERS {
+        return Some(&mut guest.data_mut().call_response.as_mut()?.headers);
+    }
     let stream = guest.data_mut().stream.as_mut()?;
     match map {
         REQUEST_HEADERS => Some(&mut stream.request),
@@ -279,7 +286,7 @@ fn give(guest: &mut Guest<'_>, bytes: &[u8], data: u32, size: u32) -> Result<u32
     write(guest, size, &length.to_le_bytes())
 }
 
-fn read(guest: &Guest<'_>, address: u32, size: u32) -> Result<Vec<u8>> {
+pub(super) fn read(guest: &Guest<'_>, address: u32, size: u32) -> Result<Vec<u8>> {
     let mut bytes = vec![0; index(size)?];
     guest.data().memory()?.read(guest, index(address)?, &mut bytes)?;
     Ok(bytes)

@@ -1,13 +1,13 @@
 //! Requests in, exchanges out.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use wasmtime::Result;
 
 use super::headers::{Field, HeaderMap};
-use super::worker::{Stream, World};
+use super::worker::{Call, Stream, World};
 use super::{Exchange, Filter, Outcome, Profile, Request, Store, Worker};
 
 /// The moment at which every proxy's clock starts, in seconds since the Unix epoch.
@@ -34,7 +34,15 @@ impl Proxy {
 
     /// Any number of workers; without a policy, they are never configured.
     pub fn start(profile: Profile, policy: Option<&[u8]>, workers: usize) -> Self {
-        let world = World { now: START * 1_000_000_000, log: vec![], store: Store::new(profile) };
+        let world = World {
+            now: START * 1_000_000_000,
+            log: vec![],
+            store: Store::new(profile),
+            upstreams: BTreeSet::from(["login".to_owned()]),
+            calls: vec![],
+            next_call: 0,
+            gauges: BTreeMap::new(),
+        };
         let mut proxy = Self {
             profile,
             filter: Filter::this().clone(),
@@ -100,7 +108,9 @@ impl Proxy {
         worker.vm().calls.clear();
         let outcome = handle(worker, stream, &mut exchange.fuel);
         exchange.calls.clone_from(&worker.vm().calls);
-        if let Some(stream) = worker.vm().stream.take() {
+        if matches!(outcome, Ok(Outcome::Held)) {
+            worker.park();
+        } else if let Some(stream) = worker.vm().stream.take() {
             exchange.properties = stream.set_properties;
         }
         match outcome {
@@ -119,9 +129,95 @@ impl Proxy {
         exchange
     }
 
+    /// Lets time pass, and ticks the workers; what became of requests that were held, with the
+    /// milliseconds after which it did.
+    pub fn pass(&mut self, millis: u64) -> Vec<(u64, Exchange)> {
+        const STEP: u64 = 10;
+        let mut woken = Vec::new();
+        for step in 1..=millis / STEP {
+            self.world.borrow_mut().now += STEP * 1_000_000;
+            for worker in self.workers.iter_mut().flatten() {
+                worker.tick().expect("a filter that does not trap");
+            }
+            woken.extend(self.take_woken().into_iter().map(|one| (step * STEP, one)));
+        }
+        woken
+    }
+
+    /// The filter's own requests that nobody has answered yet.
+    pub fn calls(&self) -> Vec<Call> {
+        self.world.borrow().calls.clone()
+    }
+
+    /// Answers one of them; what became of requests that were held. `None`: nobody answers.
+    pub fn answer(&mut self, call: &Call, answer: Option<(u16, &[u8])>) -> Vec<Exchange> {
+        self.world.borrow_mut().calls.retain(|open| open.id != call.id);
+        for worker in self.workers.iter_mut().flatten() {
+            if worker.vm().number == call.worker {
+                worker.respond(call, answer).expect("a filter that does not trap");
+            }
+        }
+        self.take_woken()
+    }
+
+    /// A server that the filter can send requests to is there from now on, or no more.
+    pub fn upstream(&mut self, name: &str, is_there: bool) {
+        let upstreams = &mut self.world.borrow_mut().upstreams;
+        if is_there {
+            upstreams.insert(name.to_owned())
+        } else {
+            upstreams.remove(name)
+        };
+    }
+
+    /// The filter's gauges.
+    pub fn gauges(&self) -> BTreeMap<String, u64> {
+        self.world.borrow().gauges.clone()
+    }
+
+    /// A client goes away: its request ends, though it is held.
+    pub fn hang_up(&mut self, index: usize) {
+        let worker = self.worker(index);
+        while let Some(context) = worker.vm().parked.keys().next().copied() {
+            worker.close(context).expect("a filter that does not trap");
+            worker.vm().stream = None;
+        }
+    }
+
+    fn take_woken(&mut self) -> Vec<Exchange> {
+        let mut exchanges = Vec::new();
+        for worker in self.workers.iter_mut().flatten() {
+            let parked = worker.vm().parked.iter();
+            let woken = parked.filter(|(_, stream)| stream.resumed || stream.reply.is_some());
+            let woken: Vec<_> = woken.map(|(context, _)| *context).collect();
+            for context in woken {
+                let stream = worker.vm().parked.remove(&context);
+                worker.vm().stream = stream;
+                worker.vm().context = context;
+                let mut fuel = 0;
+                let outcome = finish(worker, context, true, &mut fuel);
+                let outcome = outcome.expect("a filter that does not trap");
+                let properties = worker.vm().stream.take().map(|one| one.set_properties);
+                exchanges.push(Exchange {
+                    outcome,
+                    calls: BTreeMap::new(),
+                    fuel,
+                    properties: properties.unwrap_or_default(),
+                    trap: None,
+                });
+            }
+        }
+        exchanges
+    }
+
     /// Moves the clock on.
     pub fn advance(&mut self, seconds: u64) {
         self.world.borrow_mut().now += seconds * 1_000_000_000;
+    }
+
+    /// What the clock says, in seconds since the Unix epoch.
+    pub fn now(&self) -> i64 {
+        (self.world.borrow().now / 1_000_000_000).cast_signed()
     }
 
     /// Sets the clock, in seconds since the Unix epoch.
@@ -152,11 +248,16 @@ fn broken(profile: Profile, unfiltered: &[Field]) -> Outcome {
 }
 
 fn handle(worker: &mut Worker, stream: Stream, fuel: &mut u64) -> Result<Outcome> {
-    let profile = worker.vm().profile;
     let context = worker.open_stream(stream)?;
     *fuel += worker.fuel()?;
     let goes_on = worker.request_headers(context)?;
     *fuel += worker.fuel()?;
+    finish(worker, context, goes_on, fuel)
+}
+
+/// What comes after the request is let go on or answered.
+fn finish(worker: &mut Worker, context: u32, goes_on: bool, fuel: &mut u64) -> Result<Outcome> {
+    let profile = worker.vm().profile;
     let Some(stream) = &mut worker.vm().stream else { return Ok(Outcome::Held) };
     let reply = stream.reply.take();
     if reply.is_none() && !goes_on {

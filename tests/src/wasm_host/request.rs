@@ -73,6 +73,7 @@ impl Request {
             properties,
             set_properties: BTreeMap::new(),
             reply: None,
+            resumed: false,
         }
     }
 }

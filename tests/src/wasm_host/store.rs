@@ -67,6 +67,7 @@ impl Store {
         match present {
             Some(_) if only_if_absent => return CAS_MISMATCH,
             Some(version) if cas != 0 && cas != version => return CAS_MISMATCH,
+            None if cas != 0 && self.profile == Profile::Nginx => return CAS_MISMATCH,
             _ => {}
         }
         if self.profile == Profile::ProxyWasmHost && value.len() > 64 * 1024 {

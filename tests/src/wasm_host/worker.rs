@@ -1,7 +1,7 @@
 //! One worker: one VM.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use wasmtime::{Instance, Linker, Memory, Result, Store as Machine, WasmParams, format_err};
@@ -28,6 +28,35 @@ pub(super) struct World {
     pub(super) now: u64,
     pub(super) log: Vec<(u32, String)>,
     pub(super) store: Store,
+    /// Servers that the filter can send requests to.
+    pub(super) upstreams: BTreeSet<String>,
+    /// Requests that nobody has answered yet.
+    pub(super) calls: Vec<Call>,
+    pub(super) next_call: u32,
+    /// Gauges by name; all workers set the same ones.
+    pub(super) gauges: BTreeMap<String, u64>,
+}
+
+/// A request of the filter's own.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Its number within the proxy.
+    pub id: u32,
+    /// Which of the workers sent it, by the root that did.
+    pub(super) root: u32,
+    pub(super) worker: u64,
+    /// The server's name.
+    pub upstream: String,
+    /// The header fields.
+    pub headers: Vec<Field>,
+    /// Milliseconds for the answer.
+    pub timeout: u32,
+}
+
+/// An answer to a [`Call`].
+pub(super) struct CallResponse {
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
 }
 
 /// What the host's functions work on.
@@ -38,12 +67,26 @@ pub(super) struct Vm {
     randomness: u64,
     pub(super) configuration: Vec<u8>,
     pub(super) stream: Option<Stream>,
+    /// Requests that are held.
+    pub(super) parked: BTreeMap<u32, Stream>,
+    /// The answer that the filter is being told of.
+    pub(super) call_response: Option<CallResponse>,
+    /// Milliseconds between ticks of a root, and when the last one was, in nanoseconds.
+    pub(super) ticks: BTreeMap<u32, (u32, u64)>,
+    /// Whether the filter is being configured.
+    pub(super) configures: bool,
+    /// Names of metrics, each at its number.
+    pub(super) metrics: Vec<String>,
+    /// Which of the proxy's workers it is.
+    pub(super) number: u64,
     pub(super) calls: BTreeMap<&'static str, u32>,
     pub(super) faults: BTreeMap<&'static str, Fault>,
     /// Whether each function of the host calls the filter back before it answers.
     pub(super) interrupts: bool,
     /// The root context.
     pub(super) root: u32,
+    /// All root contexts that are there.
+    pub(super) roots: BTreeSet<u32>,
     /// The context of the request the worker is busy with.
     pub(super) context: u32,
     memory: Option<Memory>,
@@ -71,6 +114,8 @@ pub(super) struct Stream {
     pub(super) properties: BTreeMap<Vec<u8>, Vec<u8>>,
     pub(super) set_properties: BTreeMap<String, Vec<u8>>,
     pub(super) reply: Option<LocalReply>,
+    /// Whether the filter let it go on after it was held.
+    pub(super) resumed: bool,
 }
 
 pub(super) struct LocalReply {
@@ -99,11 +144,18 @@ impl Worker {
             randomness: instance,
             configuration: Vec::new(),
             stream: None,
+            parked: BTreeMap::new(),
+            call_response: None,
+            ticks: BTreeMap::new(),
+            configures: false,
+            metrics: Vec::new(),
+            number: instance,
             calls: BTreeMap::new(),
             faults: BTreeMap::new(),
             interrupts: false,
             // nginx names a root by a hash, the others count.
             root: if profile == Profile::Nginx { 0x9e37_79b9 } else { 1 },
+            roots: BTreeSet::new(),
             context: 0,
             memory: None,
         };
@@ -126,8 +178,12 @@ impl Worker {
         let size = u32::try_from(policy.len())?;
         self.machine.data_mut().configuration = policy.to_vec();
         let root = self.vm().root;
+        self.vm().configures = true;
+        self.at_root(root);
         let started = self.call::<_, u32>("proxy_on_vm_start", (root, 0))? != 0;
-        Ok(started && self.call::<_, u32>("proxy_on_configure", (root, size))? != 0)
+        let taken = started && self.call::<_, u32>("proxy_on_configure", (root, size))? != 0;
+        self.vm().configures = false;
+        Ok(taken)
     }
 
     /// Replaces the policy as Envoy does: by a new root, if the filter takes it.
@@ -164,7 +220,62 @@ impl Worker {
         Ok(self.call::<_, u32>("proxy_on_response_headers", (context, 0, 1))? == 0)
     }
 
+    /// Ticks each root whose time has come.
+    pub(super) fn tick(&mut self) -> Result<()> {
+        let now = self.vm().world.borrow().now;
+        let due =
+            |(period, last): (u32, u64)| period > 0 && now >= last + u64::from(period) * 1_000_000;
+        let ticks = self.vm().ticks.clone();
+        for (root, _) in ticks.into_iter().filter(|(_, tick)| due(*tick)) {
+            self.vm().ticks.entry(root).and_modify(|(_, last)| *last = now);
+            self.at_root(root);
+            self.call::<_, ()>("proxy_on_tick", root)?;
+            self.park();
+        }
+        Ok(())
+    }
+
+    /// Hands over the answer to a call of `root`'s; `None`: nobody answered.
+    pub(super) fn respond(&mut self, call: &Call, answer: Option<(u16, &[u8])>) -> Result<()> {
+        self.at_root(call.root);
+        let (headers, size) = match answer {
+            None => (0, 0),
+            Some((status, body)) => {
+                let status = (b":status".to_vec(), status.to_string().into_bytes());
+                let headers = HeaderMap::new(Profile::Envoy, vec![status]);
+                let body = body.to_vec();
+                let size = u32::try_from(body.len())?;
+                self.vm().call_response = Some(CallResponse { headers, body });
+                (1, size)
+            }
+        };
+        let arguments = (call.root, call.id, headers, size, 0);
+        self.call::<_, ()>("proxy_on_http_call_response", arguments)?;
+        self.vm().call_response = None;
+        self.park();
+        Ok(())
+    }
+
+    fn at_root(&mut self, root: u32) {
+        self.park();
+        self.vm().context = root;
+    }
+
+    /// Puts the request at hand aside, if there is one.
+    pub(super) fn park(&mut self) {
+        let vm = self.vm();
+        if let Some(stream) = vm.stream.take() {
+            vm.parked.insert(vm.context, stream);
+        }
+    }
+
     pub(super) fn close(&mut self, context: u32) -> Result<()> {
+        self.vm().ticks.remove(&context);
+        self.vm().roots.remove(&context);
+        if let Some(stream) = self.vm().parked.remove(&context) {
+            self.vm().stream = Some(stream);
+            self.vm().context = context;
+        }
         self.call("proxy_on_delete", context)
     }
 
@@ -173,6 +284,9 @@ impl Worker {
     }
 
     fn create_context(&mut self, context: u32, parent: u32) -> Result<()> {
+        if parent == 0 {
+            self.vm().roots.insert(context);
+        }
         self.call("proxy_on_context_create", (context, parent))
     }
 

@@ -10,6 +10,7 @@ use crate::command::Answer;
 use crate::command::file::{Input, one_stdin};
 use crate::command::output::{BAD, BOLD, GOOD, ODD, json, paint, plain, print};
 use crate::command::problems::Source;
+use crate::command::provided::{Provided, provide};
 use crate::command::time::Moment;
 
 /// Look into a token, without verifying it unless a policy says how.
@@ -26,6 +27,10 @@ pub(in crate::command) struct Inspect {
     /// Verify it, too, as this policy says; exit code 1 if it is refused
     #[arg(long, value_name = "FILE")]
     policy: Option<Input>,
+    /// The keys of an issuer that the proxy would fetch, as the issuer publishes them, again for
+    /// another
+    #[arg(long, value_name = "ISSUER=FILE", requires = "policy")]
+    jwks: Vec<Provided>,
     /// Verify it as of this moment, in RFC 3339 or in seconds since 1970
     #[arg(long, value_name = "TIME", requires = "policy")]
     at: Option<Moment>,
@@ -34,9 +39,14 @@ pub(in crate::command) struct Inspect {
 impl Inspect {
     pub(in crate::command) fn run(&self) -> anyhow::Result<Answer> {
         let stdin = (self.token == "-").then_some(Input::Stdin);
-        one_stdin(stdin.iter().chain(&self.policy))?;
+        let files = self.jwks.iter().map(|provided| &provided.file);
+        one_stdin(stdin.iter().chain(&self.policy).chain(files))?;
         let policy = match &self.policy {
-            Some(input) => Some(Source::read(input)?.policy()?.1),
+            Some(input) => {
+                let (_, mut policy) = Source::read(input)?.policy()?;
+                provide(&self.jwks, &mut policy)?;
+                Some(policy)
+            }
             None => None,
         };
         let token = match stdin {

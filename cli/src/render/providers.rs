@@ -1,0 +1,83 @@
+//! The clusters through which the filter fetches keys.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+
+use postern::keys::Url;
+use postern::policy::Policy;
+
+use super::{Options, UPSTREAM, cluster_type, fill, yaml};
+
+const PROVIDER: &str = include_str!("provider.yaml");
+const TLS: &str = include_str!("tls.yaml");
+
+/// A server that publishes keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Provider {
+    /// What the policy calls it.
+    pub cluster: String,
+    /// One of the URLs that are fetched there.
+    pub url: Url,
+}
+
+/// The servers that `policy` fetches keys from, each once.
+///
+/// # Errors
+///
+/// One name for two servers, or the name of the API behind: a cluster is one server here.
+pub fn providers(policy: &Policy) -> Result<Vec<Provider>, ClusterConflict> {
+    let mut named: BTreeMap<&str, &Url> = BTreeMap::new();
+    for (_, source) in policy.trusted.sources() {
+        let conflict = || ClusterConflict(source.cluster.clone());
+        if source.cluster == UPSTREAM {
+            return Err(conflict());
+        }
+        let place = |url: &Url| (url.is_secure(), url.host().to_owned(), url.port());
+        let first = named.entry(&source.cluster).or_insert(&source.url);
+        if place(first) != place(&source.url) {
+            return Err(conflict());
+        }
+    }
+    let provider =
+        |(cluster, url): (&str, &Url)| Provider { cluster: cluster.to_owned(), url: url.clone() };
+    Ok(named.into_iter().map(provider).collect())
+}
+
+/// One name for two servers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterConflict(String);
+
+impl fmt::Display for ClusterConflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.0.escape_debug();
+        write!(f, "two servers would be called `{name}`: expected another `cluster` for each")
+    }
+}
+
+impl std::error::Error for ClusterConflict {}
+
+/// All clusters, as they stand in the bootstrap.
+pub(super) fn clusters(options: &Options) -> String {
+    options.providers.iter().map(|provider| cluster(provider, options)).collect()
+}
+
+fn cluster(Provider { cluster, url }: &Provider, options: &Options) -> String {
+    let host = url.host();
+    let san_type = if host.parse::<IpAddr>().is_ok() { "IP_ADDRESS" } else { "DNS" };
+    let tls = [
+        ("sni", yaml::scalar(host)),
+        ("ca", yaml::scalar(&options.ca_file)),
+        ("san_type", san_type.to_owned()),
+        ("san", yaml::scalar(host)),
+    ];
+    let values = [
+        ("url", url.as_str().to_owned()),
+        ("name", yaml::scalar(cluster)),
+        ("type", cluster_type(host).to_owned()),
+        ("host", yaml::scalar(host)),
+        ("port", url.port().to_string()),
+        ("tls", if url.is_secure() { fill(TLS, &tls) } else { String::new() }),
+    ];
+    fill(PROVIDER, &values)
+}

@@ -1,0 +1,190 @@
+//! Ticks and answers of providers -> the engine's key sets.
+
+use std::cell::RefCell;
+
+use super::abi::{self, Level, Map};
+use super::host::Proxy;
+use super::{capability, context, pairs, waiting};
+use crate::decision::Engine;
+use crate::keys::{MAX_RESPONSE_BYTES, News, Response};
+
+/// Milliseconds to the first tick, and between ticks while requests are held.
+const SOON: u32 = 50;
+
+/// Milliseconds between ticks while keys are missing.
+const MISSING: u32 = 250;
+
+/// Milliseconds between ticks otherwise.
+const STEADY: u32 = 1_000;
+
+/// The longest name of an issuer in a gauge's, in bytes; some hosts trap on long ones.
+const MAX_NAME_BYTES: usize = 64;
+
+thread_local! {
+    static ROOTS: RefCell<Vec<Root>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What there is for each root with keys to fetch.
+#[derive(Default)]
+struct Root {
+    id: u32,
+    /// Milliseconds between ticks.
+    period: u32,
+    /// Of each issuer: whether its keys are ready, how old they are, how often they failed.
+    gauges: Option<Vec<[Option<u32>; 3]>>,
+    /// The second in which they were set last.
+    recorded: i64,
+}
+
+/// The root has another policy. Nothing is fetched now: on some hosts that is the end of a worker.
+pub(super) fn on_configure(root: u32) {
+    with(root, |here| here.gauges = None);
+    if context::root(root).is_some_and(|engine| !engine.keys().is_empty()) || waiting::any() {
+        pace(root, SOON);
+    }
+}
+
+/// The root is gone: what it was about to fetch others may fetch.
+pub(super) fn on_delete(root: u32, engine: &Engine) {
+    ROOTS.with(|roots| {
+        if let Ok(mut roots) = roots.try_borrow_mut() {
+            roots.retain(|one| one.id != root);
+        }
+    });
+    if !engine.keys().is_empty()
+        && let Ok(host) = Proxy::new(capability::so_far())
+    {
+        engine.keys().abandon(&host);
+    }
+}
+
+/// Sees to the keys, and to the requests that wait for them.
+pub(super) fn on_tick(root: u32) {
+    let Some(engine) = context::root(root) else { return };
+    if let Ok(host) = Proxy::new(capability::so_far()) {
+        engine.tick(&host).iter().for_each(tell);
+        record(root, &engine, &host);
+    }
+    catch_up(root, &engine);
+}
+
+/// Takes the answer of a provider, of which the proxy has so many header fields and bytes.
+pub(super) fn on_response(root: u32, call: u32, headers: u32, size: usize) {
+    let Some(engine) = context::root(root) else { return };
+    // Without headers nobody answered.
+    let status = if headers == 0 { None } else { status() };
+    let is_read = status == Some(200) && (1..=MAX_RESPONSE_BYTES).contains(&size);
+    let body = if is_read { abi::call_response_body(size).unwrap_or_default() } else { Vec::new() };
+    if let Ok(host) = Proxy::new(capability::so_far()) {
+        let response = Response { status, length: size, body: &body };
+        engine.fetched(call, &response, &host).iter().for_each(tell);
+        record(root, &engine, &host);
+    }
+    catch_up(root, &engine);
+}
+
+/// Makes the tick come soon that a held request is woken by; whether it will.
+pub(super) fn hurry(stream: u32) -> bool {
+    // Hosts may differ in whose timer it is that a request sets.
+    context::root_of(stream).is_some_and(|root| {
+        let paced = abi::set_context(root).is_ok() && pace(root, SOON);
+        abi::set_context(stream).is_ok() && paced
+    })
+}
+
+fn catch_up(root: u32, engine: &Engine) {
+    waiting::wake();
+    // What follows is the root's again.
+    let _ = abi::set_context(root);
+    let now = abi::now().unwrap_or_default();
+    let now = crate::host::Timestamp::from_nanos(now);
+    pace(
+        root,
+        match () {
+            () if waiting::any() => SOON,
+            () if engine.keys().is_empty() => 0,
+            () if engine.keys().status(now).any(|status| !status.ready) => MISSING,
+            () => STEADY,
+        },
+    );
+}
+
+/// Has the root called every so many milliseconds; whether it will be.
+fn pace(root: u32, period: u32) -> bool {
+    // To set the same period again would put off the tick that is due.
+    if with(root, |here| here.period) == Some(period) {
+        return true;
+    }
+    let is_set = abi::set_tick_period(period).is_ok();
+    if is_set {
+        with(root, |here| here.period = period);
+    }
+    is_set
+}
+
+/// The status of the answer that came.
+fn status() -> Option<u16> {
+    let buffer = abi::header_pairs(Map::CallResponse).ok()?;
+    let headers = pairs::parse(&buffer).ok()?;
+    let (_, value) = headers.list.iter().find(|(name, _)| *name == b":status")?;
+    std::str::from_utf8(value).ok()?.parse().ok()
+}
+
+fn tell(news: &News) {
+    let level = if news.is_failure() { Level::Warn } else { Level::Info };
+    abi::log(level, &news.to_string());
+}
+
+/// Sets the gauges, at most once in a second.
+fn record(root: u32, engine: &Engine, host: &Proxy) {
+    let now = crate::host::Host::now(host);
+    let Some(Some(gauges)) = with(root, |here| {
+        let is_due = here.recorded != now.as_secs();
+        here.recorded = now.as_secs();
+        is_due.then(|| here.gauges.clone())
+    }) else {
+        return;
+    };
+    let gauges = gauges.unwrap_or_else(|| {
+        let gauges = define(engine, now);
+        with(root, |here| here.gauges = Some(gauges.clone()));
+        gauges
+    });
+    for (gauges, status) in gauges.iter().zip(engine.keys().status(now)) {
+        let values = [status.ready.into(), status.age.unwrap_or_default(), status.failures.into()];
+        for (gauge, value) in gauges.iter().zip(values) {
+            // Metrics are for people; keys do without.
+            let _ = gauge.map(|gauge| abi::record_gauge(gauge, value));
+        }
+    }
+}
+
+fn define(engine: &Engine, now: crate::host::Timestamp) -> Vec<[Option<u32>; 3]> {
+    let issuers = engine.keys().status(now).enumerate();
+    let gauges = issuers.map(|(index, status)| {
+        let issuer = slug(status.issuer);
+        ["ready", "age_seconds", "failures"]
+            .map(|what| abi::define_gauge(&format!("postern.keys.{index}.{issuer}.{what}")).ok())
+    });
+    gauges.collect()
+}
+
+/// What an issuer is called in a metric.
+fn slug(issuer: &str) -> String {
+    let name = issuer.split_once("://").map_or(issuer, |(_, rest)| rest);
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
+    let name: String = name.trim_end_matches('/').chars().take(MAX_NAME_BYTES).map(plain).collect();
+    if name.is_empty() { "_".to_owned() } else { name }
+}
+
+/// Looks at what there is for a root that exists, so of these there are no more than of those.
+fn with<T>(root: u32, look: impl FnOnce(&mut Root) -> T) -> Option<T> {
+    ROOTS.with(|roots| {
+        let mut roots = roots.try_borrow_mut().ok()?;
+        let at = roots.iter().position(|one| one.id == root).unwrap_or(roots.len());
+        if at == roots.len() {
+            roots.push(Root { id: root, ..Root::default() });
+        }
+        roots.get_mut(at).map(look)
+    })
+}

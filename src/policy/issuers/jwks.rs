@@ -1,0 +1,140 @@
+//! Where an issuer's keys are: in the policy, or at a URL.
+
+use serde_json::{Value, json};
+
+use crate::keys::{Source, Url};
+use crate::policy::duration::Seconds;
+use crate::policy::problem::{Path, Problem, Problems};
+use crate::policy::wire;
+use crate::token::{KeySet, Keys, Symmetric};
+
+/// The longest name of a cluster, in bytes.
+const MAX_CLUSTER_BYTES: usize = 256;
+
+const DEFAULT_REFRESH: u32 = 600;
+const DEFAULT_MAX_STALENESS: u32 = 86_400;
+const DEFAULT_TIMEOUT: u32 = 5;
+const DEFAULT_HOLD: u32 = 2;
+
+/// Reads the keys at `here`, or where they are; what is wrong goes to `problems`.
+pub(super) fn compile(
+    written: wire::Jwks,
+    symmetric: Symmetric,
+    here: &Path,
+    problems: &mut Problems,
+) -> Option<Keys> {
+    let wire::Jwks { keys, url, cluster, refresh, max_staleness, timeout, hold } = written;
+    match (keys, url) {
+        (Some(keys), None) => {
+            let idle = [
+                ("cluster", cluster.is_some()),
+                ("refresh", refresh.is_some()),
+                ("max_staleness", max_staleness.is_some()),
+                ("timeout", timeout.is_some()),
+                ("hold", hold.is_some()),
+            ];
+            for (name, _) in idle.iter().filter(|(_, written)| *written) {
+                let message = "keys that stand here are not fetched: expected it with `url` only";
+                problems.add(Problem::new(message).at(here.join(*name)));
+            }
+            inline(&keys, symmetric, here, problems)
+        }
+        (None, Some(url)) => {
+            if symmetric == Symmetric::AllowedForDevelopment {
+                let message = "a shared secret is at no URL: expected `keys`, or public keys only";
+                problems.add(Problem::new(message).at(here.join("url")));
+            }
+            let spans = [
+                ("refresh", refresh, DEFAULT_REFRESH, Source::MAX_REFRESH_SECS),
+                ("max_staleness", max_staleness, DEFAULT_MAX_STALENESS, Source::MAX_STALENESS_SECS),
+                ("timeout", timeout, DEFAULT_TIMEOUT, Source::MAX_TIMEOUT_SECS),
+                ("hold", hold, DEFAULT_HOLD, Source::MAX_HOLD_SECS),
+            ];
+            let [refresh, max_staleness, timeout, hold] =
+                spans.map(|(name, written, default, most)| {
+                    let seconds = written.map_or(default, Seconds::get);
+                    if seconds > most {
+                        let message = format!("expected at most `{}`", in_units(most));
+                        problems.add(Problem::new(message).at(here.join(name)));
+                    }
+                    seconds
+                });
+            let shortest = Source::MIN_REFRESH_SECS;
+            if refresh < shortest {
+                let message = format!("expected at least `{shortest}s`");
+                problems.add(Problem::new(message).at(here.join("refresh")));
+            }
+            if max_staleness < refresh {
+                let message = "keys would be too old before they are fetched anew: \
+                               expected at least `refresh`";
+                problems.add(Problem::new(message).at(here.join("max_staleness")));
+            }
+            let url = parse_url(&url, here, problems);
+            let cluster = parse_cluster(cluster, here, problems);
+            let (url, cluster) = (url?, cluster?);
+            Some(Keys::Remote(Source { url, cluster, refresh, max_staleness, timeout, hold }))
+        }
+        (Some(_), Some(_)) => {
+            let message = "expected either `keys`, or `url` and `cluster`, not both";
+            problems.add(Problem::new(message).at(here.clone()));
+            None
+        }
+        (None, None) => {
+            let message = "expected `keys`, or `url` and `cluster`";
+            problems.add(Problem::new(message).at(here.clone()));
+            None
+        }
+    }
+}
+
+fn inline(
+    keys: &[Value],
+    symmetric: Symmetric,
+    here: &Path,
+    problems: &mut Problems,
+) -> Option<Keys> {
+    let keys = KeySet::from_jwks(&json!({ "keys": keys }), symmetric);
+    let (keys, skipped) =
+        problems.take(keys.map_err(|error| Problem::new(error.to_string()).at(here.clone())))?;
+    for key in skipped {
+        let message = format!("this key is not used: {}", key.reason);
+        problems.add(Problem::warning(message).at(here.join("keys").join(key.index)));
+    }
+    Some(Keys::Inline(keys))
+}
+
+fn parse_url(text: &str, here: &Path, problems: &mut Problems) -> Option<Url> {
+    let here = here.join("url");
+    let url = text.parse::<Url>();
+    let url =
+        problems.take(url.map_err(|error| Problem::new(error.to_string()).at(here.clone())))?;
+    if !url.is_secure() && !url.is_loopback() {
+        let message = "keys that come without TLS are whoever's who stands in between: \
+                       expected `https`";
+        problems.add(Problem::warning(message).at(here));
+    }
+    Some(url)
+}
+
+fn parse_cluster(written: Option<String>, here: &Path, problems: &mut Problems) -> Option<String> {
+    let Some(cluster) = written else {
+        let message = "keys are fetched through an upstream of the proxy: expected `cluster` too";
+        problems.add(Problem::new(message).at(here.clone()));
+        return None;
+    };
+    let fits = (1..=MAX_CLUSTER_BYTES).contains(&cluster.len());
+    if !fits || !cluster.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let message = format!("expected 1 to {MAX_CLUSTER_BYTES} visible ASCII characters");
+        problems.add(Problem::new(message).at(here.join("cluster")));
+        return None;
+    }
+    Some(cluster)
+}
+
+/// Seconds as a policy writes them.
+fn in_units(seconds: u32) -> String {
+    match seconds {
+        day if day.is_multiple_of(86_400) => format!("{}d", day / 86_400),
+        other => format!("{other}s"),
+    }
+}
