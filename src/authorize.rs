@@ -6,6 +6,7 @@
 
 use std::collections::BinaryHeap;
 
+use crate::api_key::ApiKey;
 use crate::denial::Denial;
 use crate::policy::{
     Condition, Kind, Operation, PermissionId, PermissionSet, Policy, RoleId, Unregistered,
@@ -60,30 +61,40 @@ pub fn grant(policy: &Policy, principal: &Principal, claims: &Claims) -> Result<
     Ok(Grant { permissions, scope_roles, ceiling })
 }
 
-/// Whether a token's holder may use an operation that needs `permission`.
+/// What may be done with an API key.
+pub fn grant_key(policy: &Policy, key: &ApiKey) -> Grant {
+    let scope_roles = key.roles.clone();
+    let permissions = policy.roles.union(scope_roles.iter().copied());
+    Grant { permissions, scope_roles, ceiling: None }
+}
+
+/// Whether a caller may use an operation that needs `permission`. Whoever comes with an API key
+/// is no principal of a token.
 ///
 /// # Errors
 ///
 /// Why not; what the agent could never get comes before what another token would mend.
 pub fn check(
     policy: &Policy,
-    principal: &Principal,
+    principal: Option<&Principal>,
     grant: &Grant,
     permission: PermissionId,
 ) -> Result<(), Denial> {
     if grant.permissions.contains(permission) {
         return Ok(());
     }
-    let registered = principal.registered().and_then(|id| policy.agents.get(id));
+    let registered = principal.and_then(Principal::registered);
+    let registered = registered.and_then(|id| policy.agents.get(id));
     if registered.is_some_and(|agent| agent.never.contains(&permission)) {
         return Err(Denial::AgentForbidden);
     }
     if grant.ceiling.is_some_and(|role| !policy.roles.holds(role, permission)) {
         return Err(Denial::AgentCeiling);
     }
-    if principal.delegated
-        && !principal.roles.iter().any(|role| policy.roles.holds(*role, permission))
-    {
+    let delegated = principal.filter(|principal| principal.delegated);
+    if delegated.is_some_and(|principal| {
+        !principal.roles.iter().any(|role| policy.roles.holds(*role, permission))
+    }) {
         return Err(Denial::UserLacksRole);
     }
     Err(Denial::InsufficientScope)

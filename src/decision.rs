@@ -31,6 +31,8 @@ use request::Sifted;
 pub struct Engine {
     policy: Policy,
     sessions: RefCell<Sessions>,
+    /// Those of API keys, apart: a key that comes as a token is none.
+    key_sessions: RefCell<Sessions>,
     leases: RefCell<Leases>,
     keys: KeyRing,
     ids: Ids,
@@ -138,6 +140,7 @@ impl Engine {
     pub fn new(policy: Policy, seed: [u8; 16]) -> Self {
         Self {
             sessions: RefCell::default(),
+            key_sessions: RefCell::default(),
             leases: RefCell::default(),
             keys: KeyRing::new(&policy.trusted.issuers, seed),
             ids: Ids::new(seed),
@@ -194,7 +197,7 @@ impl Engine {
         witness: &mut impl Witness,
     ) -> Decision {
         let now = host.now();
-        let sifted = request.sift(&self.policy.firewall);
+        let sifted = request.sift(&self.policy);
         let mut seen = Seen::default();
         let permit = self.walk(request, &sifted, host, now, &mut seen, witness);
         if let Err(refusal) = &permit {
@@ -207,7 +210,7 @@ impl Engine {
     /// written down yet.
     pub fn attempt(&self, request: &Request<'_>, host: &impl Host) -> Attempt {
         let now = host.now();
-        let sifted = request.sift(&self.policy.firewall);
+        let sifted = request.sift(&self.policy);
         let mut seen = Seen::default();
         match self.walk(request, &sifted, host, now, &mut seen, &mut ()) {
             Err(Refusal { wait: Some(seconds), .. }) => Attempt::Undecided(seconds),
@@ -262,8 +265,11 @@ impl Engine {
         };
 
         // Token, principal and standing: who is calling, for whom, and what that is good for.
-        let credential = credential::find(request.headers, path.query().map(str::as_bytes))?;
-        let session = self.session(credential, host, now)?;
+        let query = path.query().map(str::as_bytes);
+        let session = match sifted.key(query)? {
+            Some(secret) => self.key_session(secret, now)?,
+            None => self.session(credential::find(request.headers, query)?, host, now)?,
+        };
         witness.saw(Step::Session(&session));
         let session: &Session = seen.session.insert(session);
 
@@ -302,6 +308,19 @@ impl Engine {
         Ok(session)
     }
 
+    /// The session of an API key, remembered or new.
+    fn key_session(&self, secret: &[u8], now: Timestamp) -> Result<Rc<Session>, Refusal> {
+        let mut sessions = self.key_sessions.try_borrow_mut().ok();
+        if let Some(session) = sessions.as_mut().and_then(|known| known.find(secret, now)) {
+            return Ok(session);
+        }
+        let session = Rc::new(Session::open_key(&self.policy, secret, now)?);
+        if let Some(known) = &mut sessions {
+            known.insert(secret, Rc::clone(&session));
+        }
+        Ok(session)
+    }
+
     fn authorize(
         &self,
         session: &Session,
@@ -309,7 +328,7 @@ impl Engine {
         permission: PermissionId,
     ) -> Result<(), Refusal> {
         let grant = session.standing.as_ref().map_err(|refusal| *refusal)?;
-        authorize::check(&self.policy, &session.principal, grant, permission)?;
+        authorize::check(&self.policy, session.principal(), grant, permission)?;
         authorize::require(operation, &session.claims)?;
         Ok(())
     }

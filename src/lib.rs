@@ -9,6 +9,7 @@
 //! | [`route`] | a method and a path -> the operation they ask for |
 //! | [`token`] | bytes on the wire -> verified claims |
 //! | [`keys`] | key sets that are fetched: found, renewed, shared by all workers |
+//! | [`api_key`] | the secret on the wire -> the API key that the policy lists |
 //! | [`principal`] | verified claims -> who is calling, for whom, acting through whom |
 //! | [`session`] | what a token settles, remembered |
 //! | [`revocation`] | has any of it been taken back |
@@ -21,6 +22,7 @@
 //!
 //! `filter` is the proxy-wasm adapter and exists only when compiled for WebAssembly.
 
+pub mod api_key;
 pub mod audit;
 pub mod authorize;
 pub mod decision;

@@ -36,13 +36,15 @@ pub const MAX_LIMITS: usize = 8;
 /// The longest name of a limit, in bytes.
 pub const MAX_NAME_BYTES: usize = 64;
 
-/// Whose limits; agents and humans never share a bucket.
+/// Whose limits; agents, humans and API keys never share a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
     /// Callers that are agents, whoever they act for.
     Agents,
     /// Callers that are humans.
     Humans,
+    /// Callers that are organizations, by an API key.
+    Keys,
 }
 
 /// A bucket for each of many principals, all of one rate and one burst.

@@ -6,6 +6,7 @@
 //! anything wrong in it yields no policy at all, and a list of [`Problem`]s.
 
 mod agent;
+mod api_keys;
 mod caller;
 mod condition;
 mod duration;
@@ -46,6 +47,7 @@ pub use role::{MAX_ROLES, RoleId, Roles};
 pub use shape::{Misshapen, Party, Shape};
 pub use wire::AuditLog;
 
+use crate::api_key::ApiKeys;
 use crate::audit::Firewall;
 use crate::limit::Class;
 use crate::revocation::Revocations;
@@ -79,6 +81,10 @@ pub struct Policy {
     pub agent_limits: Limits,
     /// How often humans may call.
     pub human_limits: Limits,
+    /// How often API keys may be used.
+    pub key_limits: Limits,
+    /// The API keys of organizations.
+    pub api_keys: Option<ApiKeys>,
     /// What is taken back.
     pub revocations: Revocations,
     /// Which headers only Postern may set.
@@ -127,6 +133,7 @@ impl Policy {
             unregistered_agents,
             routes,
             limits,
+            api_keys,
             revocations,
             headers,
             audit,
@@ -173,6 +180,8 @@ impl Policy {
             (&trusted, &roles, &permissions),
             problems,
         );
+        let api_keys =
+            api_keys.map(|written| api_keys::compile(written, &firewall, &scopes, problems));
         let resource = resource.and_then(|resource| {
             let issuers = trusted.identifiers.iter().map(String::as_str);
             let names = scopes.keys().map(String::as_str);
@@ -191,10 +200,16 @@ impl Policy {
             callers: caller::compile(callers, problems),
             agent_limits: limits::compile(limits.agents, Class::Agents, problems),
             human_limits: limits::compile(limits.humans, Class::Humans, problems),
-            revocations: revocations::compile(revocations, (&trusted, &agents), problems),
+            key_limits: limits::compile(limits.keys, Class::Keys, problems),
+            revocations: revocations::compile(
+                revocations,
+                (&trusted, &agents, api_keys.as_ref()),
+                problems,
+            ),
             header_prefix: headers.prefix,
             audit_log: audit.log,
             trusted,
+            api_keys,
             resource,
             permissions,
             roles,

@@ -52,6 +52,8 @@ pub enum What {
     EverybodyBefore,
     /// All that an issuer says.
     Issuer,
+    /// An API key, by its name in the policy.
+    Key,
     /// A subject.
     Subject,
     /// What a subject was given before a moment.
@@ -68,6 +70,7 @@ impl What {
             Self::Client => "clients",
             Self::ClientBefore | Self::EverybodyBefore | Self::SubjectBefore => "issued_before",
             Self::Issuer => "issuers",
+            Self::Key => "keys",
             Self::Subject => "subjects",
             Self::Token => "tokens",
         }
@@ -93,6 +96,7 @@ impl Revocation {
                 (Denial::RevokedToken, "tokens issued before a certain moment have been revoked")
             }
             What::Issuer => (Denial::RevokedToken, "the tokens of an issuer have been revoked"),
+            What::Key => (Denial::RevokedToken, "the API key has been revoked"),
             What::Subject => (Denial::RevokedToken, "the tokens of a subject have been revoked"),
             What::Token => (Denial::RevokedToken, "the token has been revoked"),
         };
@@ -205,6 +209,11 @@ impl Revocations {
             .or_else(|| refused(What::EverybodyBefore, issuer, ""))
             .or_else(|| involved(What::ClientBefore, client))
             .or_else(|| involved(What::SubjectBefore, subject))
+    }
+
+    /// The revocation that refuses the API key of this name.
+    pub fn find_key(&self, id: &str) -> Option<Revocation> {
+        self.reaching(What::Key, None, id, i64::MIN)
     }
 
     /// The revocation that refuses all that `target` does: another than its own, if that one is

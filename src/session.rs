@@ -8,7 +8,8 @@ use std::rc::Rc;
 
 use hashbrown::{Equivalent, HashMap};
 
-use crate::audit::{Members, identity};
+use crate::api_key::ApiKey;
+use crate::audit::{Members, identity, key_identity};
 use crate::authorize::{self, Grant};
 use crate::denial::{Denial, Refusal};
 use crate::fields::Fields;
@@ -20,11 +21,20 @@ use crate::principal::Principal;
 use crate::revocation::Revocation;
 use crate::token::{Claims, Signer, Verified};
 
-/// A verified token's holder and what they may do.
+/// Who is calling.
+#[derive(Debug)]
+pub enum Caller {
+    /// An organization, with this key of its own.
+    Key(ApiKey),
+    /// Whoever a token speaks for.
+    Token(Principal),
+}
+
+/// A verified token's holder, or an API key's, and what they may do.
 #[derive(Debug)]
 pub struct Session {
-    /// Who is calling, for whom.
-    pub principal: Principal,
+    /// Who is calling.
+    pub caller: Caller,
     /// What they may do; or why they may do nothing at all.
     pub standing: Result<Grant, Refusal>,
     /// What has been taken back of it; it has no standing then.
@@ -37,7 +47,8 @@ pub struct Session {
     pub headers: Rc<Fields>,
     /// What is recorded of them.
     pub members: Members,
-    signer: Signer,
+    /// The key that the token is signed with, if it is one.
+    signer: Option<Signer>,
     not_before: i64,
     expires: i64,
 }
@@ -61,14 +72,52 @@ impl Session {
             buckets: buckets(policy, &principal),
             headers: headers.unwrap_or_default(),
             members: Members::of_caller(policy, &principal, revocation),
-            signer: verified.signer,
+            signer: Some(verified.signer),
             not_before: verified.not_before,
             expires: verified.expires,
             claims: verified.claims,
-            principal,
+            caller: Caller::Token(principal),
             standing,
             revocation,
         })
+    }
+
+    /// Settles what an API key is good for.
+    ///
+    /// # Errors
+    ///
+    /// Why the key is refused.
+    pub fn open_key(policy: &Policy, secret: &[u8], now: Timestamp) -> Result<Self, Refusal> {
+        let key = policy.api_keys.as_ref().and_then(|keys| keys.find(secret));
+        let unknown = "the API key is none of this API's";
+        let key = key.ok_or(Refusal::because(Denial::InvalidToken, unknown))?;
+        let span = key.span(now)?;
+        let revocation = policy.revocations.find_key(&key.id);
+        let standing = match revocation {
+            Some(revocation) => Err(revocation.refusal()),
+            None => Ok(authorize::grant_key(policy, key)),
+        };
+        let headers = standing.as_ref().map(|grant| key_identity(policy, key, grant).into());
+        Ok(Self {
+            buckets: key_buckets(policy, key),
+            headers: headers.unwrap_or_default(),
+            members: Members::of_key(key, span.due, revocation),
+            signer: None,
+            not_before: span.not_before,
+            expires: span.expires,
+            claims: Claims::default(),
+            caller: Caller::Key(key.clone()),
+            standing,
+            revocation,
+        })
+    }
+
+    /// Whom the token speaks for, if it is one.
+    pub const fn principal(&self) -> Option<&Principal> {
+        match &self.caller {
+            Caller::Key(_) => None,
+            Caller::Token(principal) => Some(principal),
+        }
     }
 
     /// Whether the token is valid at `now`.
@@ -78,19 +127,30 @@ impl Session {
 
     /// The limits that count the calls of this session.
     pub fn limits<'p>(&self, policy: &'p Policy) -> &'p Limits {
-        match self.principal.kind {
-            Kind::Agent => &policy.agent_limits,
-            Kind::Human => &policy.human_limits,
-        }
+        limits_of(policy, self.principal().map_or(Kind::Organization, |principal| principal.kind))
     }
+}
+
+fn limits_of(policy: &Policy, kind: Kind) -> &Limits {
+    match kind {
+        Kind::Agent => &policy.agent_limits,
+        Kind::Human => &policy.human_limits,
+        Kind::Organization => &policy.key_limits,
+    }
+}
+
+/// The buckets of an API key, one for each limit of keys.
+fn key_buckets(policy: &Policy, key: &ApiKey) -> Vec<BucketKey> {
+    let bucket = |per: &Per| match per {
+        Per::Organization => BucketKey::new(&["organization", &key.organization]),
+        Per::Agent | Per::Key | Per::User => BucketKey::new(&["key", &key.organization, &key.id]),
+    };
+    policy.key_limits.per.iter().map(bucket).collect()
 }
 
 /// The buckets of `principal`, one for each limit of its class.
 fn buckets(policy: &Policy, principal: &Principal) -> Vec<BucketKey> {
-    let limits = match principal.kind {
-        Kind::Agent => &policy.agent_limits,
-        Kind::Human => &policy.human_limits,
-    };
+    let limits = limits_of(policy, principal.kind);
     let issuer = policy.trusted.identifier(principal.issuer);
     // An agent that acts for nobody is no user, even if a user has the same subject.
     let holder = if principal.agent.is_some() && !principal.delegated { "itself" } else { "user" };
@@ -104,12 +164,12 @@ fn buckets(policy: &Policy, principal: &Principal) -> Vec<BucketKey> {
         (Per::Organization, _, Some(organization)) => {
             BucketKey::new(&[issuer, "organization", organization])
         }
-        (Per::Agent | Per::Organization | Per::User, ..) => BucketKey::new(&own),
+        (Per::Agent | Per::Key | Per::Organization | Per::User, ..) => BucketKey::new(&own),
     };
     limits.per.iter().map(key).collect()
 }
 
-/// Sessions by token: at most [`Sessions::CAPACITY`] of them, and of at most
+/// Sessions by token, or by API key: at most [`Sessions::CAPACITY`] of them, and of at most
 /// [`Sessions::CAPACITY_BYTES`] of tokens; those that were not used for longest go first.
 ///
 /// Two generations: what is used moves to the young one, and when that is full the old one is
@@ -149,7 +209,10 @@ impl Sessions {
 
     /// Forgets every session whose key its issuer no longer has.
     pub fn forget_signed_otherwise(&mut self, keys: &KeyRing) {
-        let holds = |session: &Session| keys.still_holds(session.principal.issuer, &session.signer);
+        let holds = |session: &Session| match (session.principal(), &session.signer) {
+            (Some(principal), Some(signer)) => keys.still_holds(principal.issuer, signer),
+            (None, _) | (_, None) => true,
+        };
         self.young.retain(|_, session| holds(session));
         self.old.retain(|_, session| holds(session));
     }

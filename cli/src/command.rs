@@ -6,6 +6,7 @@
 mod check;
 mod explain;
 mod file;
+mod key;
 mod output;
 mod problems;
 mod provided;
@@ -39,6 +40,8 @@ struct Postern {
 enum Command {
     Check(check::Check),
     Explain(explain::Explain),
+    #[command(subcommand)]
+    Key(key::Key),
     Render(render::Render),
     Schema(schema::Schema),
     #[command(subcommand)]
@@ -63,6 +66,7 @@ pub fn run() -> ExitCode {
     let answer = match Postern::parse().command {
         Command::Check(check) => check.run(),
         Command::Explain(explain) => explain.run(),
+        Command::Key(key) => key.run(),
         Command::Render(render) => render.run(),
         Command::Schema(schema) => schema.run(),
         Command::Token(token) => token.run(),

@@ -1,7 +1,8 @@
 //! Keys and tokens for development: what an identity provider would issue, and what an attacker
 //! would write.
 //!
-//! [`PrivateKey`] makes and holds a key, [`AccessToken`] writes an RFC 9068 token with it, and
+//! [`PrivateKey`] makes and holds a key, [`AccessToken`] writes an RFC 9068 token with it,
+//! [`ApiKey`] is a key of an organization, for production too, and
 //! [`sign`] and [`unsecured`] write any text at all as a token, for tests of whoever reads it.
 //!
 //! Time is a parameter. Randomness comes from the operating system.
@@ -20,6 +21,7 @@
 //! # Ok::<(), postern_cli::mint::Error>(())
 //! ```
 
+mod api_key;
 mod jwk;
 mod key;
 mod token;
@@ -29,6 +31,7 @@ mod tests;
 
 use std::fmt;
 
+pub use api_key::ApiKey;
 pub use jwk::key_set;
 pub use key::{Algorithm, Encoding, PrivateKey};
 pub use token::{AccessToken, sign, unsecured};

@@ -118,7 +118,8 @@ impl Default for Firewall {
     }
 }
 
-fn folds_to(name: &[u8], folded: &[u8]) -> bool {
+/// Whether a header's name is one that a backend may take for `folded`.
+pub(crate) fn folds_to(name: &[u8], folded: &[u8]) -> bool {
     name.len() == folded.len() && name.iter().zip(folded).all(|(&byte, &to)| fold(byte) == to)
 }
 

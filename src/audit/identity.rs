@@ -2,9 +2,10 @@
 
 use std::collections::BinaryHeap;
 
+use crate::api_key::ApiKey;
 use crate::authorize::Grant;
 use crate::fields::{Fields, percent_encode};
-use crate::policy::{Policy, RoleId};
+use crate::policy::{Kind, Policy, RoleId};
 use crate::principal::Principal;
 
 /// The most roles that are told to the backend.
@@ -29,6 +30,22 @@ pub fn identity(policy: &Policy, principal: &Principal, grant: &Grant) -> Fields
     tell("token-id", list(principal.token_id.iter().map(String::as_str)));
     tell("roles", list(roles_in_full(policy, grant)));
     tell("actor-chain", list(principal.actors.iter().map(String::as_str)));
+    tell("policy-version", policy.version.clone());
+    fields
+}
+
+/// The headers that speak of an organization that comes with an API key.
+pub fn key_identity(policy: &Policy, key: &ApiKey, grant: &Grant) -> Fields {
+    let mut fields = Fields::default();
+    let mut tell = |rest: &str, value: String| {
+        if !value.is_empty() {
+            fields.push(&name(policy, rest), &value);
+        }
+    };
+    tell("kind", Kind::Organization.name().to_owned());
+    tell("organization", list([key.organization.as_str()]));
+    tell("key", list([key.id.as_str()]));
+    tell("roles", list(roles_in_full(policy, grant)));
     tell("policy-version", policy.version.clone());
     fields
 }

@@ -1,8 +1,9 @@
 //! The line that each decision leaves behind: one JSON object.
 
 use super::{json, time};
+use crate::api_key::ApiKey;
 use crate::host::Timestamp;
-use crate::policy::{AuditLog, Policy};
+use crate::policy::{AuditLog, Kind, Policy};
 use crate::principal::Principal;
 use crate::revocation::Revocation;
 
@@ -45,6 +46,22 @@ impl Members {
         let mut members = String::new();
         json::text(&mut members, "route", route);
         json::optional(&mut members, "permission", permission);
+        Self(members)
+    }
+
+    /// What is recorded of an API key, that it is to be replaced, and of the revocation that
+    /// refuses it.
+    pub fn of_key(key: &ApiKey, due: bool, revocation: Option<Revocation>) -> Self {
+        let mut members = String::new();
+        json::text(&mut members, "kind", Kind::Organization.name());
+        json::text(&mut members, "organization", &key.organization);
+        json::text(&mut members, "key", &key.id);
+        if due {
+            json::text(&mut members, "warning", "the API key is due to be rotated");
+        }
+        if let Some(revocation) = revocation {
+            json::text(&mut members, "revocation", &revocation.to_string());
+        }
         Self(members)
     }
 

@@ -1,7 +1,8 @@
 //! A request as the proxy sees it.
 
-use crate::audit::Firewall;
 use crate::denial::{Denial, Refusal};
+use crate::policy::Policy;
+use crate::token::credential;
 
 /// The most headers a request may have.
 pub const MAX_HEADERS: usize = 256;
@@ -27,27 +28,32 @@ pub(super) struct Sifted<'a> {
     pub guarded: Vec<usize>,
     /// The places of the credentials, ascending.
     credentials: Vec<usize>,
+    /// The API key; of several the last.
+    key: Option<&'a [u8]>,
     /// The proxy's identifier of the request.
     pub request_id: Option<&'a [u8]>,
 }
 
 impl<'a> Request<'a> {
-    pub(super) fn sift(&self, firewall: &Firewall) -> Sifted<'a> {
+    pub(super) fn sift(&self, policy: &Policy) -> Sifted<'a> {
         let mut sifted = Sifted::default();
         for (place, (name, value)) in self.headers.iter().enumerate().take(MAX_HEADERS) {
-            if firewall.guards(name) {
+            if policy.firewall.guards(name) {
                 sifted.guarded.push(place);
             } else if name.eq_ignore_ascii_case(b"authorization") {
                 sifted.credentials.push(place);
             } else if name.eq_ignore_ascii_case(b"x-request-id") {
                 sifted.request_id = Some(value);
+            } else if policy.api_keys.as_ref().is_some_and(|keys| keys.is_header(name)) {
+                sifted.credentials.push(place);
+                sifted.key = Some(value);
             }
         }
         sifted
     }
 }
 
-impl Sifted<'_> {
+impl<'a> Sifted<'a> {
     /// Whether the request can go on, as far as its headers go.
     ///
     /// # Errors
@@ -63,6 +69,22 @@ impl Sifted<'_> {
             return invalid("the request has a header that only the gateway may set");
         }
         Ok(())
+    }
+
+    /// The API key, where one came, and no other credential beside it.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::InvalidRequest`] for two credentials, be it in one header or in two.
+    pub(super) fn key(&self, query: Option<&[u8]>) -> Result<Option<&'a [u8]>, Refusal> {
+        let Some(key) = self.key else { return Ok(None) };
+        if self.credentials.len() > 1 || query.is_some_and(credential::has_token) {
+            return Err(Refusal::because(
+                Denial::InvalidRequest,
+                "the request has an API key and another credential",
+            ));
+        }
+        Ok(Some(credential::trim(key)))
     }
 
     /// The places of all headers that the backend must not see, ascending.

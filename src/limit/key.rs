@@ -45,6 +45,7 @@ impl BucketKey {
         let class = match class {
             Class::Agents => b'a',
             Class::Humans => b'h',
+            Class::Keys => b'k',
         };
         let mut key = *b"postern.limit.c00ffff";
         let tail = [
@@ -101,6 +102,7 @@ mod tests {
         let key = BucketKey { slot: 0x01fe, tag: 1 };
         assert_eq!(&key.store_key(Class::Agents, 0x2a), b"postern.limit.a2a01fe");
         assert_eq!(&key.store_key(Class::Humans, 0x2a), b"postern.limit.h2a01fe");
+        assert_eq!(&key.store_key(Class::Keys, 0x2a), b"postern.limit.k2a01fe");
         let keys: HashSet<_> = (0..SLOTS)
             .map(|slot| BucketKey { slot: u16::try_from(slot).unwrap(), tag: 1 })
             .flat_map(|key| [key.store_key(Class::Agents, 0), key.store_key(Class::Agents, 1)])

@@ -20,6 +20,8 @@ pub enum Kind {
     Agent,
     /// A person.
     Human,
+    /// An organization, by one of its API keys.
+    Organization,
 }
 
 impl Kind {
@@ -28,6 +30,7 @@ impl Kind {
         match self {
             Self::Agent => "agent",
             Self::Human => "human",
+            Self::Organization => "organization",
         }
     }
 }

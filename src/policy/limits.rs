@@ -1,4 +1,4 @@
-//! The policy's rate limits, for agents and for humans.
+//! The policy's rate limits, for agents, for humans and for API keys.
 
 use std::num::NonZeroU32;
 use std::rc::Rc;
@@ -37,6 +37,7 @@ pub(super) fn compile(written: Vec<wire::Limit>, class: Class, problems: &mut Pr
     let place = Path::root().join("limits").join(match class {
         Class::Agents => "agents",
         Class::Humans => "humans",
+        Class::Keys => "keys",
     });
     let mut limits = Limits::default();
     if written.len() > MAX_LIMITS {
@@ -45,8 +46,17 @@ pub(super) fn compile(written: Vec<wire::Limit>, class: Class, problems: &mut Pr
     }
     for (index, wire::Limit { per, rate, burst }) in (0u8..).zip(written) {
         let here = place.join(usize::from(index));
-        if class == Class::Humans && per == Per::Agent {
-            let message = "a human is no agent: expected `user` or `organization`";
+        let wrong = match (class, per) {
+            (Class::Agents, Per::Key) => {
+                Some("an agent has no API key: expected `agent`, `user` or `organization`")
+            }
+            (Class::Humans, Per::Agent | Per::Key) => {
+                Some("a human is no agent and no API key: expected `user` or `organization`")
+            }
+            (Class::Keys, Per::Agent | Per::User) => Some("expected `key` or `organization`"),
+            _ => None,
+        };
+        if let Some(message) = wrong {
             problems.add(Problem::new(message).at(here.join("per")));
         }
         let rate = rate.parse::<Rate>().map_err(|error| {
@@ -60,6 +70,7 @@ pub(super) fn compile(written: Vec<wire::Limit>, class: Class, problems: &mut Pr
         };
         let name = match per {
             Per::Agent => "agent",
+            Per::Key => "key",
             Per::User => "user",
             Per::Organization => "organization",
         };

@@ -4,17 +4,25 @@ use super::agent::Agents;
 use super::issuers::Trusted;
 use super::problem::{Path, Problem, Problems, quoted};
 use super::{MAX_ENTRIES, unknown, wire};
+use crate::api_key::{ApiKey, ApiKeys};
 use crate::revocation::{Revocation, Revocations, Target, What};
 use crate::token::{self, IssuerId};
 
 /// Reads what is taken back; what is wrong, or does nothing, goes to `problems`.
 pub(super) fn compile(
     written: wire::Revocations,
-    (trusted, agents): (&Trusted, &Agents),
+    (trusted, agents, api_keys): (&Trusted, &Agents, Option<&ApiKeys>),
     problems: &mut Problems,
 ) -> Revocations {
-    let wire::Revocations { agents: stopped, clients, issued_before, issuers, subjects, tokens } =
-        written;
+    let wire::Revocations {
+        agents: stopped,
+        clients,
+        issued_before,
+        issuers,
+        keys,
+        subjects,
+        tokens,
+    } = written;
     let mut reader = Reader { trusted, problems, targets: Vec::new() };
     reader.bound(What::Agent, stopped.len());
     for (index, name) in stopped.into_iter().enumerate().take(MAX_ENTRIES) {
@@ -26,6 +34,16 @@ pub(super) fn compile(
             unknown::report(problem, &name, known, reader.problems);
         }
         reader.add(index, Target { what: What::Agent, issuer: None, name, before: None });
+    }
+    reader.bound(What::Key, keys.len());
+    for (index, name) in keys.into_iter().enumerate().take(MAX_ENTRIES) {
+        if !api_keys.is_some_and(|keys| keys.has(&name)) {
+            let here = path(What::Key).join(index);
+            let problem = Problem::new(format!("unknown key {}", quoted(&name))).at(here);
+            let known = api_keys.into_iter().flat_map(ApiKeys::iter).map(ApiKey::name);
+            unknown::report(problem, &name, known, reader.problems);
+        }
+        reader.add(index, Target { what: What::Key, issuer: None, name, before: None });
     }
     reader.bound(What::Issuer, issuers.len());
     for (index, name) in issuers.into_iter().enumerate().take(MAX_ENTRIES) {

@@ -3,12 +3,14 @@
 //!
 //! Nothing here is checked beyond its type; [`super::Policy`] is what comes out of checking.
 
+mod api_keys;
 mod revocations;
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+pub use api_keys::{ApiKey, ApiKeys};
 pub use revocations::{IssuedBefore, Revocations, Revoked};
 
 use super::duration::Seconds;
@@ -45,9 +47,11 @@ pub struct File {
     pub unregistered_agents: UnregisteredAgents,
     /// The operations of the API and the permission each needs; what is not listed is denied.
     pub routes: Vec<Route>,
-    /// How often a caller may call. Agents and humans never share a bucket.
+    /// How often a caller may call. Agents, humans and API keys never share a bucket.
     #[serde(default)]
     pub limits: Limits,
+    /// The API keys of organizations.
+    pub api_keys: Option<ApiKeys>,
     /// What is taken back before it ends by itself.
     #[serde(default)]
     pub revocations: Revocations,
@@ -357,6 +361,8 @@ pub struct Limits {
     pub agents: Vec<Limit>,
     /// For humans.
     pub humans: Vec<Limit>,
+    /// For API keys.
+    pub keys: Vec<Limit>,
 }
 
 /// A rate limit.
@@ -379,6 +385,8 @@ pub struct Limit {
 pub enum Per {
     /// Those of one agent, for whomever it acts.
     Agent,
+    /// Those made with one API key, before and after it was rotated.
+    Key,
     /// Those of, or on behalf of, one user.
     User,
     /// Those of one organization; of one subject where the token names no organization.

@@ -24,7 +24,7 @@ const LAST_DATE: f64 = 9_999_999_999.0;
 ///
 /// Identifiers (`iss`, `sub`, `client_id`, `azp`, `jti`) are well-formed where they are present:
 /// strings of 1 to 512 bytes without control characters.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Claims(Map<String, Value>);
 
 impl Claims {

@@ -67,7 +67,7 @@ pub fn read(token: &[u8]) -> Result<&str, Denial> {
 }
 
 /// Without the white space that may surround a header's value (RFC 9110 §5.6.3).
-fn trim(mut value: &[u8]) -> &[u8] {
+pub(crate) fn trim(mut value: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
         value = rest;
     }
@@ -85,7 +85,7 @@ fn is_b64token(token: &[u8]) -> bool {
 }
 
 /// Whether any parameter is named `access_token`, in whatever spelling a backend might read so.
-fn has_token(query: &[u8]) -> bool {
+pub(crate) fn has_token(query: &[u8]) -> bool {
     query.split(|byte| matches!(byte, b'&' | b';')).any(|parameter| {
         let name = parameter.split(|byte| *byte == b'=').next().unwrap_or_default();
         percent_decoded(name)

@@ -162,7 +162,7 @@ fn every_caller_is_who_is_told_and_may_what_is_told() {
         let now = Timestamp::from_secs(NOW.unsigned_abs());
         let verified = token::verify(&token, &policy.trusted.issuers, now).unwrap();
         let session = Session::open(&policy, verified).unwrap();
-        let principal = &session.principal;
+        let principal = session.principal().unwrap();
         let who = match (principal.kind, &principal.agent) {
             (Kind::Agent, Some(agent)) if principal.delegated => {
                 format!("agent `{}`, for `{}`", agent.name, principal.subject)

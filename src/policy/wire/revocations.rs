@@ -18,6 +18,8 @@ pub struct Revocations {
     pub issued_before: Vec<IssuedBefore>,
     /// Issuers of the policy: none of their tokens counts.
     pub issuers: Vec<String>,
+    /// API keys, by their `id`.
+    pub keys: Vec<String>,
     /// Users, or whoever else is the subject of tokens, by their `sub`.
     pub subjects: Vec<Revoked>,
     /// Single tokens, by their `jti`.

@@ -1,9 +1,11 @@
 //! What each step of the walk found, as data: `--json` prints it, and people get it in words.
 
+use postern::api_key::ApiKey;
 use postern::policy::{
     Agent, Condition, Kind, Operation, PermissionId, Policy, RoleId, Unregistered,
 };
-use postern::session::Session;
+use postern::principal::Principal as Caller;
+use postern::session::{Caller as Whose, Session};
 use postern::token::Claims;
 use serde::Serialize;
 
@@ -27,6 +29,7 @@ pub(super) enum Finding {
     Firewall(Firewall),
     Route(Route),
     Token(Token),
+    Key(Key),
     Principal(Principal),
     Standing(Standing),
     Authorize(Authorize),
@@ -76,6 +79,29 @@ impl Token {
     }
 }
 
+/// An API key that the policy lists.
+#[derive(Serialize)]
+pub(super) struct Key {
+    pub(super) key: String,
+    pub(super) organization: String,
+    /// When it is to be replaced.
+    pub(super) due: Moment,
+    /// When it ends.
+    pub(super) expires: Moment,
+}
+
+impl Key {
+    pub(super) fn of(key: &ApiKey) -> Self {
+        let overdue = key.overdue;
+        Self {
+            key: key.id.clone(),
+            organization: key.organization.clone(),
+            due: Moment::from_secs(key.due),
+            expires: Moment::from_secs(key.expires.map_or(overdue, |at| at.min(overdue))),
+        }
+    }
+}
+
 #[derive(Serialize)]
 pub(super) struct Principal {
     pub(super) kind: &'static str,
@@ -91,8 +117,7 @@ pub(super) struct Principal {
 }
 
 impl Principal {
-    pub(super) fn of(policy: &Policy, session: &Session) -> Self {
-        let principal = &session.principal;
+    pub(super) fn of(policy: &Policy, principal: &Caller) -> Self {
         let registered = principal.registered().and_then(|id| policy.agents.get(id));
         Self {
             kind: principal.kind.name(),
@@ -171,7 +196,8 @@ impl Authorize {
         permission: PermissionId,
         session: &Session,
     ) -> Self {
-        let (principal, claims) = (&session.principal, &session.claims);
+        let (principal, claims) = (session.principal(), &session.claims);
+        let kind = principal.map(|principal| principal.kind);
         let role = |id: RoleId| Role {
             role: policy.roles.name(id).to_owned(),
             holds: policy.roles.holds(id, permission),
@@ -180,20 +206,23 @@ impl Authorize {
             scope: scope.to_owned(),
             role: policy.scopes.get(scope).map(|id| role(*id)),
         };
-        let agent = principal.registered().and_then(|id| policy.agents.get(id));
-        let agent = agent.filter(|_| principal.kind == Kind::Agent);
+        let agent = principal.and_then(Caller::registered).and_then(|id| policy.agents.get(id));
+        let agent = agent.filter(|_| kind == Some(Kind::Agent));
         let ceiling = match (agent, policy.agents.unregistered) {
-            _ if principal.kind == Kind::Human => None,
+            _ if kind != Some(Kind::Agent) => None,
             (Some(agent), _) => Some(agent.ceiling),
             (None, Unregistered::Ceiling(role)) => Some(role),
             (None, Unregistered::Deny) => None,
         };
         Self {
             permission: policy.permissions.name(permission).to_owned(),
-            scopes: principal.scopes(policy, claims).map(scope).collect(),
+            scopes: match &session.caller {
+                Whose::Key(key) => key.scopes.iter().map(|name| scope(name)).collect(),
+                Whose::Token(principal) => principal.scopes(policy, claims).map(scope).collect(),
+            },
             user_roles: principal
-                .delegated
-                .then(|| principal.roles.iter().map(|id| role(*id)).collect()),
+                .filter(|principal| principal.delegated)
+                .map(|principal| principal.roles.iter().map(|id| role(*id)).collect()),
             ceiling: ceiling.map(role),
             never: agent.is_some_and(|agent| agent.never.contains(&permission)),
             conditions: conditions(operation, agent, claims),

@@ -1,7 +1,7 @@
 //! The report in words.
 
 use super::finding::{
-    Authorize, Finding, Firewall, Left, Limits, Principal, Role, Route, Scope, Standing, Step,
+    Authorize, Finding, Firewall, Key, Left, Limits, Principal, Role, Route, Scope, Standing, Step,
     Token,
 };
 use super::report::{Header, Report};
@@ -80,6 +80,7 @@ fn render_step(out: &mut String, step: &Step, now: Moment) {
         Finding::Firewall(firewall) => ("firewall", firewall_lines(firewall)),
         Finding::Route(route) => ("route", route_lines(route)),
         Finding::Token(token) => ("token", token_lines(token, now)),
+        Finding::Key(key) => ("key", key_lines(key, now)),
         Finding::Principal(principal) => ("principal", principal_lines(principal)),
         Finding::Standing(standing) => ("standing", standing_lines(standing)),
         Finding::Authorize(authorize) => ("authorize", authorize_lines(authorize)),
@@ -134,6 +135,14 @@ fn token_lines(token: &Token, now: Moment) -> Vec<String> {
         let claim = "what it says, which anybody may have written:".to_owned();
         vec![claim, format!("  of {issuer}, {algorithm}{key}"), format!("  valid until {expires}")]
     }
+}
+
+fn key_lines(Key { key, organization, due, expires }: &Key, now: Moment) -> Vec<String> {
+    vec![
+        format!("`{key}` of the organization `{organization}`"),
+        format!("due to be rotated at {due} ({})", due.seen_from(now)),
+        format!("valid until {expires} ({})", expires.seen_from(now)),
+    ]
 }
 
 fn principal_lines(principal: &Principal) -> Vec<String> {

@@ -5,11 +5,11 @@ use postern::denial::{Denial, Refusal};
 use postern::limit::{Class, Refused, Usage};
 use postern::policy::{Access, Operation, Policy};
 use postern::route::NormalPath;
-use postern::session::Session;
+use postern::session::{Caller, Session};
 use postern::token::credential;
 
 use super::finding::{
-    Authorize, Finding, Firewall, Left, Limits, Principal, Route, Standing, Step, Token,
+    Authorize, Finding, Firewall, Key, Left, Limits, Principal, Route, Standing, Step, Token,
 };
 
 /// Writes down what each step found. The engine tells of what passed; what was refused is looked
@@ -82,8 +82,13 @@ impl<'a> Watch<'a> {
     }
 
     fn session(&mut self, session: &Session) {
-        self.passed(Finding::Token(self.token(true)));
-        self.passed(Finding::Principal(Principal::of(self.policy, session)));
+        match &session.caller {
+            Caller::Key(key) => self.passed(Finding::Key(Key::of(key))),
+            Caller::Token(principal) => {
+                self.passed(Finding::Token(self.token(true)));
+                self.passed(Finding::Principal(Principal::of(self.policy, principal)));
+            }
+        }
         let standing = Standing::of(self.policy, session);
         if standing.revocation.is_some() {
             self.standing = Some(standing);
@@ -101,6 +106,7 @@ impl<'a> Watch<'a> {
             let limits = match usage.class {
                 Class::Agents => &self.policy.agent_limits,
                 Class::Humans => &self.policy.human_limits,
+                Class::Keys => &self.policy.key_limits,
             };
             let limit = limits.limits.iter().find(|limit| usage.is_of(limit))?;
             Some(Left {
@@ -133,7 +139,7 @@ impl<'a> Watch<'a> {
                 Finding::Route(Route { methods, ..Route::default() })
             }
             Some(Finding::Route(_) | Finding::Token(_)) => Finding::Token(self.token(false)),
-            Some(Finding::Principal(_) | Finding::Standing(_)) => {
+            Some(Finding::Key(_) | Finding::Principal(_) | Finding::Standing(_)) => {
                 match (self.standing.take(), self.authorize.take()) {
                     (Some(standing), _) => Finding::Standing(standing),
                     (None, Some(authorize)) => Finding::Authorize(authorize),
