@@ -7,7 +7,8 @@
 //! else is ever hidden behind a fast hash, a text of another form is no key: the hash of a
 //! password may be written into a policy, and the password will not be taken.
 
-use hashbrown::{HashMap, HashSet};
+use std::collections::BinaryHeap;
+
 use sha2::{Digest, Sha256};
 
 use crate::audit::folds_to;
@@ -104,26 +105,37 @@ pub struct ApiKeys {
     header: String,
     prefix: String,
     list: Vec<ApiKey>,
-    by_hash: HashMap<KeyHash, usize>,
-    ids: HashSet<String>,
+    /// INVARIANT: ascending, and each place is one of the list.
+    by_hash: Vec<(KeyHash, usize)>,
 }
 
-impl ApiKeys {
-    /// No keys yet; they will come in the header called `header`, in lower case, and begin with
-    /// `prefix`.
-    pub fn new(header: String, prefix: String) -> Self {
-        Self { header, prefix, list: Vec::new(), by_hash: HashMap::new(), ids: HashSet::new() }
-    }
+/// Two keys of one hash, by their places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SameHash(pub usize, pub usize);
 
-    /// One more key; not if there is one of this hash.
-    pub fn insert(&mut self, hash: KeyHash, key: ApiKey) -> bool {
-        if self.by_hash.contains_key(&hash) {
-            return false;
+impl ApiKeys {
+    /// Keys that come in the header called `header`, in lower case, and begin with `prefix`.
+    ///
+    /// # Errors
+    ///
+    /// Two of them have one hash.
+    pub fn new(
+        header: String,
+        prefix: String,
+        keys: Vec<(KeyHash, ApiKey)>,
+    ) -> Result<Self, SameHash> {
+        let mut by_hash = BinaryHeap::with_capacity(keys.len());
+        let mut list = Vec::with_capacity(keys.len());
+        for (place, (hash, key)) in keys.into_iter().enumerate() {
+            by_hash.push((hash, place));
+            list.push(key);
         }
-        self.by_hash.insert(hash, self.list.len());
-        self.ids.insert(key.id.clone());
-        self.list.push(key);
-        true
+        let by_hash = by_hash.into_sorted_vec();
+        let twins = by_hash.iter().zip(by_hash.iter().skip(1)).find(|(one, next)| one.0 == next.0);
+        match twins {
+            Some((one, next)) => Err(SameHash(one.1, next.1)),
+            None => Ok(Self { header, prefix, list, by_hash }),
+        }
     }
 
     /// Whether a header of this name brings a key, in whatever spelling a backend might take for
@@ -145,12 +157,9 @@ impl ApiKeys {
         if random.len() != SECRET_CHARS || !random.iter().all(in_base64url) {
             return None;
         }
-        self.list.get(*self.by_hash.get(&hash(secret))?)
-    }
-
-    /// Whether a key is called so.
-    pub fn has(&self, id: &str) -> bool {
-        self.ids.contains(id)
+        let hash = hash(secret);
+        let found = self.by_hash.binary_search_by(|(known, _)| known.cmp(&hash)).ok()?;
+        self.list.get(self.by_hash.get(found)?.1)
     }
 
     /// All of them, in the order of the file.
@@ -211,17 +220,21 @@ mod tests {
 
     #[test]
     fn only_what_has_the_form_of_a_key_is_found() {
-        let mut keys = ApiKeys::new("x-api-key".to_owned(), "key_".to_owned());
+        let keys = |texts: &[&str]| {
+            let keys = texts.iter().map(|text| (hash(text.as_bytes()), key(None))).collect();
+            ApiKeys::new("x-api-key".to_owned(), "key_".to_owned(), keys)
+        };
         let good = format!("key_{}", "a".repeat(SECRET_CHARS));
-        let texts = ["hunter2", "key_hunter2", "", "key_"].map(str::to_owned);
         let odd = [good.replace("key_", "kay_"), good.replace("aa", "a="), format!("{good}a")];
-        for text in texts.iter().chain(&odd) {
-            assert!(keys.insert(hash(text.as_bytes()), key(None)));
-            assert_eq!(keys.find(text.as_bytes()), None, "{text}");
+        let [another, padded, long] = odd.each_ref().map(String::as_str);
+        let texts = ["hunter2", "key_hunter2", "", "key_", another, padded, long];
+        let odd = keys(&texts).unwrap();
+        for text in texts {
+            assert_eq!(odd.find(text.as_bytes()), None, "{text}");
         }
-        assert_eq!(keys.find(good.as_bytes()), None);
-        assert!(keys.insert(hash(good.as_bytes()), key(None)));
-        assert_eq!(keys.find(good.as_bytes()), Some(&key(None)));
-        assert!(!keys.insert(hash(good.as_bytes()), key(None)));
+        assert_eq!(odd.find(good.as_bytes()), None);
+        let keys_of_form = keys(&["a", &good, "b"]).unwrap();
+        assert_eq!(keys_of_form.find(good.as_bytes()), Some(&key(None)));
+        assert_eq!(keys(&[&good, "a", &good]).unwrap_err(), SameHash(0, 2));
     }
 }

@@ -11,5 +11,5 @@ mod time;
 
 pub(crate) use firewall::folds_to;
 pub use firewall::{Firewall, MAX_PREFIX_BYTES, PrefixError};
-pub use identity::{anonymity, decision_id, identity, key_identity};
+pub use identity::{anonymity, decision_id, identity};
 pub use record::{Event, Members, Record};

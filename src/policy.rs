@@ -181,7 +181,7 @@ impl Policy {
             problems,
         );
         let api_keys =
-            api_keys.map(|written| api_keys::compile(written, &firewall, &scopes, problems));
+            api_keys.and_then(|written| api_keys::compile(written, &firewall, &scopes, problems));
         let resource = resource.and_then(|resource| {
             let issuers = trusted.identifiers.iter().map(String::as_str);
             let names = scopes.keys().map(String::as_str);

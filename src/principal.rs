@@ -6,6 +6,7 @@
 
 use serde_json::Value;
 
+use crate::api_key::ApiKey;
 use crate::policy::{AgentId, Kind, Matches, Misshapen, Party, Policy, RoleId, Shape};
 use crate::token::{Claims, IssuerId, Verified};
 
@@ -15,7 +16,16 @@ pub const MAX_ACTORS: usize = 8;
 /// The longest name of an actor or an organization, in bytes.
 const MAX_NAME: usize = 512;
 
-/// Who is calling. A caller is the same caller only with the same issuer, subject, client and
+/// Who is calling.
+#[derive(Debug)]
+pub enum Caller {
+    /// An organization, with this key of its own.
+    Key(ApiKey),
+    /// Whoever a token speaks for.
+    Token(Principal),
+}
+
+/// Who a token speaks for. A caller is the same caller only with the same issuer, subject, client and
 /// actor: two issuers, or two clients of one, may use one `sub` for different parties.
 #[derive(Clone, Debug)]
 pub struct Principal {

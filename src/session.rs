@@ -9,7 +9,7 @@ use std::rc::Rc;
 use hashbrown::{Equivalent, HashMap};
 
 use crate::api_key::ApiKey;
-use crate::audit::{Members, identity, key_identity};
+use crate::audit::{Members, identity};
 use crate::authorize::{self, Grant};
 use crate::denial::{Denial, Refusal};
 use crate::fields::Fields;
@@ -17,18 +17,9 @@ use crate::host::Timestamp;
 use crate::keys::KeyRing;
 use crate::limit::BucketKey;
 use crate::policy::{Kind, Limits, Per, Policy};
-use crate::principal::Principal;
+use crate::principal::{Caller, Principal};
 use crate::revocation::Revocation;
 use crate::token::{Claims, Signer, Verified};
-
-/// Who is calling.
-#[derive(Debug)]
-pub enum Caller {
-    /// An organization, with this key of its own.
-    Key(ApiKey),
-    /// Whoever a token speaks for.
-    Token(Principal),
-}
 
 /// A verified token's holder, or an API key's, and what they may do.
 #[derive(Debug)]
@@ -67,16 +58,19 @@ impl Session {
             Some(revocation) => Err(revocation.refusal()),
             None => authorize::grant(policy, &principal, &verified.claims).map_err(Refusal::from),
         };
-        let headers = standing.as_ref().map(|grant| identity(policy, &principal, grant).into());
+        let buckets = buckets(policy, &principal);
+        let members = Members::of_caller(policy, &principal, revocation);
+        let caller = Caller::Token(principal);
+        let headers = standing.as_ref().map(|grant| identity(policy, &caller, grant).into());
         Ok(Self {
-            buckets: buckets(policy, &principal),
+            buckets,
             headers: headers.unwrap_or_default(),
-            members: Members::of_caller(policy, &principal, revocation),
+            members,
             signer: Some(verified.signer),
             not_before: verified.not_before,
             expires: verified.expires,
             claims: verified.claims,
-            caller: Caller::Token(principal),
+            caller,
             standing,
             revocation,
         })
@@ -97,7 +91,8 @@ impl Session {
             Some(revocation) => Err(revocation.refusal()),
             None => Ok(authorize::grant_key(policy, key)),
         };
-        let headers = standing.as_ref().map(|grant| key_identity(policy, key, grant).into());
+        let caller = Caller::Key(key.clone());
+        let headers = standing.as_ref().map(|grant| identity(policy, &caller, grant).into());
         Ok(Self {
             buckets: key_buckets(policy, key),
             headers: headers.unwrap_or_default(),
@@ -106,7 +101,7 @@ impl Session {
             not_before: span.not_before,
             expires: span.expires,
             claims: Claims::default(),
-            caller: Caller::Key(key.clone()),
+            caller,
             standing,
             revocation,
         })

@@ -2,50 +2,44 @@
 
 use std::collections::BinaryHeap;
 
-use crate::api_key::ApiKey;
 use crate::authorize::Grant;
 use crate::fields::{Fields, percent_encode};
 use crate::policy::{Kind, Policy, RoleId};
-use crate::principal::Principal;
+use crate::principal::Caller;
 
 /// The most roles that are told to the backend.
 const MAX_ROLES: usize = 32;
 
-/// The headers that speak of `principal` and of the policy, the same for each of its requests.
-pub fn identity(policy: &Policy, principal: &Principal, grant: &Grant) -> Fields {
+/// The headers that speak of `caller` and of the policy, the same for each of its requests.
+pub fn identity(policy: &Policy, caller: &Caller, grant: &Grant) -> Fields {
     let mut fields = Fields::default();
     let mut tell = |rest: &str, value: String| {
         if !value.is_empty() {
             fields.push(&name(policy, rest), &value);
         }
     };
-    tell("kind", principal.kind.name().to_owned());
-    // What an unregistered agent is called may be the name of a registered one.
-    let registered = principal.agent.iter().filter(|agent| agent.registered.is_some());
-    tell("agent", list(registered.map(|agent| agent.name.as_str())));
-    tell("subject", list([principal.subject.as_str()]));
-    tell("organization", list(principal.organization.iter().map(String::as_str)));
-    tell("client", list([principal.client.as_str()]));
-    tell("issuer", list([policy.trusted.identifier(principal.issuer)]));
-    tell("token-id", list(principal.token_id.iter().map(String::as_str)));
-    tell("roles", list(roles_in_full(policy, grant)));
-    tell("actor-chain", list(principal.actors.iter().map(String::as_str)));
-    tell("policy-version", policy.version.clone());
-    fields
-}
-
-/// The headers that speak of an organization that comes with an API key.
-pub fn key_identity(policy: &Policy, key: &ApiKey, grant: &Grant) -> Fields {
-    let mut fields = Fields::default();
-    let mut tell = |rest: &str, value: String| {
-        if !value.is_empty() {
-            fields.push(&name(policy, rest), &value);
+    let roles = list(roles_in_full(policy, grant));
+    match caller {
+        Caller::Key(key) => {
+            tell("kind", Kind::Organization.name().to_owned());
+            tell("organization", list([key.organization.as_str()]));
+            tell("key", list([key.id.as_str()]));
+            tell("roles", roles);
         }
-    };
-    tell("kind", Kind::Organization.name().to_owned());
-    tell("organization", list([key.organization.as_str()]));
-    tell("key", list([key.id.as_str()]));
-    tell("roles", list(roles_in_full(policy, grant)));
+        Caller::Token(principal) => {
+            tell("kind", principal.kind.name().to_owned());
+            // What an unregistered agent is called may be the name of a registered one.
+            let registered = principal.agent.iter().filter(|agent| agent.registered.is_some());
+            tell("agent", list(registered.map(|agent| agent.name.as_str())));
+            tell("subject", list([principal.subject.as_str()]));
+            tell("organization", list(principal.organization.iter().map(String::as_str)));
+            tell("client", list([principal.client.as_str()]));
+            tell("issuer", list([policy.trusted.identifier(principal.issuer)]));
+            tell("token-id", list(principal.token_id.iter().map(String::as_str)));
+            tell("roles", roles);
+            tell("actor-chain", list(principal.actors.iter().map(String::as_str)));
+        }
+    }
     tell("policy-version", policy.version.clone());
     fields
 }

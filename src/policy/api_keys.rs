@@ -9,7 +9,7 @@ use super::duration::Seconds;
 use super::problem::{Path, Problem, Problems, quoted};
 use super::role::RoleId;
 use super::{MAX_ENTRIES, unknown, wire};
-use crate::api_key::{ApiKey, ApiKeys, HASH_SCHEME, KeyHash};
+use crate::api_key::{ApiKey, ApiKeys, HASH_SCHEME, KeyHash, SameHash};
 use crate::audit::Firewall;
 use crate::token;
 
@@ -37,7 +37,7 @@ pub(super) fn compile(
     firewall: &Firewall,
     scopes: &HashMap<String, RoleId>,
     problems: &mut Problems,
-) -> ApiKeys {
+) -> Option<ApiKeys> {
     let wire::ApiKeys { header, prefix, rotate_after, grace, keys: written } = written;
     let here = Path::root().join("api_keys");
     let in_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
@@ -62,34 +62,52 @@ pub(super) fn compile(
     let rotate_after = i64::from(rotate_after.map_or(DEFAULT_ROTATE_AFTER, Seconds::get));
     let grace = i64::from(grace.map_or(DEFAULT_GRACE, Seconds::get));
     let here = here.join("keys");
-    let mut keys = ApiKeys::new(header, prefix);
     if written.len() > MAX_ENTRIES {
-        problems.add(Problem::new(format!("more than {MAX_ENTRIES}")).at(here));
-        return keys;
+        problems.add(Problem::new(format!("more than {MAX_ENTRIES}")).at(here.clone()));
     }
     let names = BinaryHeap::from_iter(scopes.keys().map(String::as_str)).into_sorted_vec();
     let known = Scopes { roles: scopes, names };
-    let mut named: HashMap<String, (String, usize)> = HashMap::with_capacity(written.len());
-    for (index, key) in written.into_iter().enumerate() {
+    let (mut keys, mut places) = (Vec::new(), Vec::new());
+    for (index, key) in written.into_iter().enumerate().take(MAX_ENTRIES) {
         let here = here.join(index);
-        let Some((hash, key)) = compile_one(key, &known, (rotate_after, grace), &here, problems)
-        else {
-            continue;
-        };
-        let twins = named.entry(key.id.clone()).or_insert_with(|| (key.organization.clone(), 0));
-        twins.1 = twins.1.saturating_add(1);
-        if twins.0 != key.organization {
-            let message = format!("another organization has a key called {}", quoted(&key.id));
-            problems.add(Problem::new(message).at(here.join("id")));
-        } else if twins.1 > MAX_TWINS {
-            let message = "expected at most 2 entries of one `id`: the key in use and the one that follows it";
-            problems.add(Problem::new(message).at(here.join("id")));
-        }
-        if !keys.insert(hash, key) {
-            problems.add(Problem::new("another entry has this hash too").at(here.join("hash")));
+        if let Some(key) = compile_one(key, &known, (rotate_after, grace), &here, problems) {
+            keys.push(key);
+            places.push(here);
         }
     }
-    keys
+    check_twins(&keys, &places, problems);
+    let keys = ApiKeys::new(header, prefix, keys).map_err(|SameHash(_, second)| {
+        let here = places.get(second).unwrap_or(&here).join("hash");
+        Problem::new("another entry has this hash too").at(here)
+    });
+    problems.take(keys)
+}
+
+/// Entries of one name are one key that is being rotated.
+fn check_twins(keys: &[(KeyHash, ApiKey)], places: &[Path], problems: &mut Problems) {
+    let ids = keys.iter().enumerate().map(|(place, (_, key))| (key.id.as_str(), place));
+    let ids = BinaryHeap::from_iter(ids).into_sorted_vec();
+    let organization = |place: usize| keys.get(place).map(|(_, key)| key.organization.as_str());
+    let (mut first, mut count) = ("", 0_usize);
+    let mut owner = None;
+    for (id, place) in ids {
+        if id != first || count == 0 {
+            (first, count, owner) = (id, 0, organization(place));
+        }
+        count = count.saturating_add(1);
+        let message = if organization(place) != owner {
+            format!("another organization has a key called {}", quoted(id))
+        } else if count > MAX_TWINS {
+            format!(
+                "expected at most {MAX_TWINS} entries of one `id`: \
+                 the key in use and the one that follows it"
+            )
+        } else {
+            continue;
+        };
+        let here = places.get(place).cloned().unwrap_or_default();
+        problems.add(Problem::new(message).at(here.join("id")));
+    }
 }
 
 /// The policy's scopes, and what they are called, in order.

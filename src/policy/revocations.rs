@@ -1,5 +1,7 @@
 //! The policy's revocations.
 
+use std::collections::BinaryHeap;
+
 use super::agent::Agents;
 use super::issuers::Trusted;
 use super::problem::{Path, Problem, Problems, quoted};
@@ -36,12 +38,13 @@ pub(super) fn compile(
         reader.add(index, Target { what: What::Agent, issuer: None, name, before: None });
     }
     reader.bound(What::Key, keys.len());
+    let known = api_keys.into_iter().flat_map(ApiKeys::iter).map(ApiKey::name);
+    let known = BinaryHeap::from_iter(known).into_sorted_vec();
     for (index, name) in keys.into_iter().enumerate().take(MAX_ENTRIES) {
-        if !api_keys.is_some_and(|keys| keys.has(&name)) {
+        if known.binary_search(&name.as_str()).is_err() {
             let here = path(What::Key).join(index);
             let problem = Problem::new(format!("unknown key {}", quoted(&name))).at(here);
-            let known = api_keys.into_iter().flat_map(ApiKeys::iter).map(ApiKey::name);
-            unknown::report(problem, &name, known, reader.problems);
+            unknown::report(problem, &name, known.iter().copied(), reader.problems);
         }
         reader.add(index, Target { what: What::Key, issuer: None, name, before: None });
     }

@@ -4,8 +4,8 @@ use postern::api_key::ApiKey;
 use postern::policy::{
     Agent, Condition, Kind, Operation, PermissionId, Policy, RoleId, Unregistered,
 };
-use postern::principal::Principal as Caller;
-use postern::session::{Caller as Whose, Session};
+use postern::principal::{self, Caller};
+use postern::session::Session;
 use postern::token::Claims;
 use serde::Serialize;
 
@@ -117,7 +117,7 @@ pub(super) struct Principal {
 }
 
 impl Principal {
-    pub(super) fn of(policy: &Policy, principal: &Caller) -> Self {
+    pub(super) fn of(policy: &Policy, principal: &principal::Principal) -> Self {
         let registered = principal.registered().and_then(|id| policy.agents.get(id));
         Self {
             kind: principal.kind.name(),
@@ -206,7 +206,9 @@ impl Authorize {
             scope: scope.to_owned(),
             role: policy.scopes.get(scope).map(|id| role(*id)),
         };
-        let agent = principal.and_then(Caller::registered).and_then(|id| policy.agents.get(id));
+        let agent = principal
+            .and_then(principal::Principal::registered)
+            .and_then(|id| policy.agents.get(id));
         let agent = agent.filter(|_| kind == Some(Kind::Agent));
         let ceiling = match (agent, policy.agents.unregistered) {
             _ if kind != Some(Kind::Agent) => None,
@@ -217,8 +219,8 @@ impl Authorize {
         Self {
             permission: policy.permissions.name(permission).to_owned(),
             scopes: match &session.caller {
-                Whose::Key(key) => key.scopes.iter().map(|name| scope(name)).collect(),
-                Whose::Token(principal) => principal.scopes(policy, claims).map(scope).collect(),
+                Caller::Key(key) => key.scopes.iter().map(|name| scope(name)).collect(),
+                Caller::Token(principal) => principal.scopes(policy, claims).map(scope).collect(),
             },
             user_roles: principal
                 .filter(|principal| principal.delegated)

@@ -4,8 +4,9 @@ use postern::decision::{Request, Step as Seen, Witness};
 use postern::denial::{Denial, Refusal};
 use postern::limit::{Class, Refused, Usage};
 use postern::policy::{Access, Operation, Policy};
+use postern::principal::Caller;
 use postern::route::NormalPath;
-use postern::session::{Caller, Session};
+use postern::session::Session;
 use postern::token::credential;
 
 use super::finding::{
