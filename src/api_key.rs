@@ -144,6 +144,11 @@ impl ApiKeys {
         folds_to(name, self.header.as_bytes())
     }
 
+    /// What the header is called that brings a key.
+    pub fn header(&self) -> &str {
+        &self.header
+    }
+
     /// What keys begin with.
     pub fn prefix(&self) -> &str {
         &self.prefix

@@ -1,8 +1,8 @@
 //! Who is in it: two issuers with keys made for this run, people with roles, and agents.
 
 use anyhow::{Context as _, bail};
-use postern_cli::mint::{self, AccessToken, Algorithm, PrivateKey};
-use serde_json::Value;
+use postern_cli::mint::{self, AccessToken, Algorithm, ApiKey, PrivateKey};
+use serde_json::{Value, json};
 
 use crate::clock;
 
@@ -12,6 +12,9 @@ pub const AUDIENCE: &str = "https://api.crm.example";
 pub const LOGIN: &str = "https://login.crm.example/";
 /// A partner's login.
 pub const PARTNER: &str = "https://login.partner.example/";
+
+/// What API keys begin with.
+pub const KEY_PREFIX: &str = "crm_key_";
 
 /// Who may edit.
 pub const ADA: Person = Person { subject: "ada", role: "editor" };
@@ -47,6 +50,10 @@ pub struct Cast {
     pub partner: PrivateKey,
     /// The partner's other key, called `key-2`.
     pub partner_eddsa: PrivateKey,
+    /// An API key of the organization `acme`, to read with.
+    pub api_key: ApiKey,
+    /// Another one, which has expired.
+    pub expired_key: ApiKey,
 }
 
 impl Cast {
@@ -61,10 +68,13 @@ impl Cast {
             login_rsa: PrivateKey::generate(Algorithm::Rs256)?.with_kid("key-0"),
             partner: PrivateKey::generate(Algorithm::Es256)?.with_kid("key-1"),
             partner_eddsa: PrivateKey::generate(Algorithm::EdDsa)?.with_kid("key-2"),
+            api_key: ApiKey::generate(KEY_PREFIX)?,
+            expired_key: ApiKey::generate(KEY_PREFIX)?,
         })
     }
 
-    /// Puts the issuers' public keys into `policy`, except where it says from where to fetch them.
+    /// Puts the API keys and the issuers' public keys into `policy`, except where it says from where
+    /// to fetch them.
     ///
     /// # Errors
     ///
@@ -83,6 +93,19 @@ impl Cast {
             let issuer = issuer.as_object_mut().context("an issuer is no mapping")?;
             issuer.insert("jwks".to_owned(), keys);
         }
+        let entry = |id: &str, key: &ApiKey, days: i64| -> anyhow::Result<Value> {
+            Ok(json!({
+                "id": id,
+                "hash": key.hash(),
+                "organization": "acme",
+                "scopes": ["crm.read"],
+                "created": clock::day(-2)?,
+                "expires": clock::day(days)?,
+            }))
+        };
+        let keys = [entry("acme-ci", &self.api_key, 2)?, entry("acme-old", &self.expired_key, -1)?];
+        let policy = policy.as_object_mut().context("the policy is no mapping")?;
+        policy.insert("api_keys".to_owned(), json!({ "prefix": KEY_PREFIX, "keys": keys }));
         Ok(())
     }
 }

@@ -16,6 +16,16 @@ pub fn now() -> i64 {
     elapsed.as_secs().cast_signed()
 }
 
+/// The moment so many days from now, as policies write it.
+///
+/// # Errors
+///
+/// There is no such day.
+pub(crate) fn day(offset: i64) -> anyhow::Result<String> {
+    let seconds = now().saturating_add(offset.saturating_mul(86_400));
+    Ok(jiff::Timestamp::from_second(seconds)?.to_string())
+}
+
 /// Asks again and again until there is an answer; tells how long that took.
 ///
 /// # Errors

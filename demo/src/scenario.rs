@@ -3,6 +3,7 @@
 mod access;
 mod credentials;
 mod forgery;
+mod keys;
 mod limits;
 mod reload;
 mod revocation;
@@ -62,11 +63,15 @@ impl fmt::Display for Outcome {
 /// The lab fails or somebody interrupts. That something came out otherwise is no error: see [`Row::holds`].
 pub fn run(lab: &Lab) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
-    for step in [access::steps(lab)?, forgery::steps(lab)?, credentials::steps(lab)?].concat() {
+    for step in
+        [access::steps(lab)?, forgery::steps(lab)?, credentials::steps(lab)?, keys::steps(lab)?]
+            .concat()
+    {
         interrupt::check()?;
         rows.push(step.take(lab));
     }
     rows.extend(limits::rows(lab)?);
+    rows.extend(keys::burst(lab)?);
     rows.extend(reload::rows(lab)?);
     rows.extend(revocation::rows(lab)?);
     Ok(rows)

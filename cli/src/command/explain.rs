@@ -6,7 +6,7 @@ mod report;
 mod text;
 mod watch;
 
-use anyhow::{anyhow, bail};
+use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
 use postern::decision::{Engine, Request};
 use postern::host::Timestamp;
@@ -33,6 +33,7 @@ Examples:
   postern explain policy.yaml --method PUT --path /v1/contacts/7 --token-file - < token.jwt
   postern explain policy.yaml --path /v1/contacts --token-file token.jwt \\
     --jwks https://login.crm.example/=jwks.json
+  postern explain policy.yaml --path /v1/contacts --key-file acme.key
 A token given by --token shows in lists of processes and in the shell's history; one given by
 --token-file does not. Neither is ever printed.")]
 pub(super) struct Explain {
@@ -51,6 +52,9 @@ pub(super) struct Explain {
     /// A file with the access token
     #[arg(long, value_name = "FILE")]
     token_file: Option<Input>,
+    /// A file with an API key, in place of a token
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["token", "token_file"])]
+    key_file: Option<Input>,
     /// A header of the request, again for more
     #[arg(long = "header", value_name = "NAME: VALUE")]
     headers: Vec<String>,
@@ -69,7 +73,8 @@ pub(super) struct Explain {
 impl Explain {
     pub(super) fn run(&self) -> anyhow::Result<Answer> {
         let files = self.jwks.iter().map(|provided| &provided.file);
-        one_stdin([&self.file].into_iter().chain(&self.token_file).chain(files))?;
+        let secrets = self.token_file.iter().chain(&self.key_file);
+        one_stdin([&self.file].into_iter().chain(secrets).chain(files))?;
         let (_, mut policy) = Source::read(&self.file)?.policy()?;
         provide(&self.jwks, &mut policy)?;
         let token = match &self.token_file {
@@ -78,6 +83,10 @@ impl Explain {
         };
         let mut headers = self.headers()?;
         headers.extend(token.map(|token| ("authorization".to_owned(), format!("Bearer {token}"))));
+        if let Some(input) = &self.key_file {
+            let keys = policy.api_keys.as_ref().context("the policy has no `api_keys`")?;
+            headers.push((keys.header().to_owned(), input.read_word()?));
+        }
         let bytes: Vec<_> =
             headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
         let request = Request {

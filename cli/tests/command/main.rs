@@ -4,6 +4,7 @@
 
 mod check;
 mod explain;
+mod key;
 mod lab;
 mod plumbing;
 mod schema;

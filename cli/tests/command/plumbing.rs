@@ -15,6 +15,7 @@ fn every_command_has_help_with_an_example() {
     Commands:
       check    Check policies, and say what is wrong with them and where
       explain  Explain what a policy decides of a request, step by step, and why
+      key      Make API keys for organizations
       render   Turn a policy into a proxy's configuration that enforces it
       schema   Print the JSON Schema of the policy file, for editors and other tools
       token    Make keys and tokens for development, and look into tokens
@@ -29,9 +30,16 @@ fn every_command_has_help_with_an_example() {
     Wherever a FILE is read, `-` is standard input.
     exit code 0
     ");
-    for command in
-        ["check", "explain", "render", "schema", "token inspect", "token keygen", "token mint"]
-    {
+    for command in [
+        "check",
+        "explain",
+        "key new",
+        "render",
+        "schema",
+        "token inspect",
+        "token keygen",
+        "token mint",
+    ] {
         let ran = lab.run(&format!("{command} --help"));
         assert!(ran.code == 0 && ran.out.contains("Example"), "{ran}");
     }

@@ -8,8 +8,10 @@ use serde_json::{Map, Value};
 use crate::page::{Page, code, repository};
 
 /// Where each type of the schema stands in a policy, as the reference writes it.
-const PLACES: [(&str, &str); 18] = [
+const PLACES: [(&str, &str); 20] = [
     ("Agent", "agents.NAME."),
+    ("ApiKey", "api_keys.keys[]."),
+    ("ApiKeys", "api_keys."),
     ("Audit", "audit."),
     ("Caller", "callers[]."),
     ("ClaimNames", "issuers[].claims."),
