@@ -3,12 +3,13 @@
 #![cfg(test)]
 
 use postern::decision::Answer;
+use postern_cli::mint::ApiKey;
 use postern_tests::engine::{
     Call, Gate, Outcome, call, compact, delegate, get, policy, token, user,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn bytes(longest: usize) -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), 0..longest)
@@ -43,6 +44,8 @@ fn near_header() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
         Just(b"authorization".to_vec()),
         Just(b"AUTHORIZATION".to_vec()),
         Just(b"authorization ".to_vec()),
+        Just(b"x-api-key".to_vec()),
+        Just(b"X_API-key".to_vec()),
         Just(b"x-postern-agent".to_vec()),
         Just(b"x-postern-kind".to_vec()),
         bytes(20),
@@ -50,6 +53,7 @@ fn near_header() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
     let value = prop_oneof![
         bytes(40),
         bytes(40).prop_map(|rest| [b"Bearer ", rest.as_slice()].concat()),
+        "crm_key_[A-Za-z0-9_-]{43}".prop_map(String::into_bytes),
         "[A-Za-z0-9_.-]{0,60}".prop_map(|token| format!("Bearer {token}").into_bytes()),
         "eyJ[A-Za-z0-9_-]{0,40}\\.[A-Za-z0-9_-]{0,40}\\.[A-Za-z0-9_-]{0,86}"
             .prop_map(|token| format!("bearer {token}").into_bytes()),
@@ -59,6 +63,17 @@ fn near_header() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
 
 fn near_method() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![Just(b"GET".to_vec()), Just(b"PUT".to_vec()), Just(b"CONNECT".to_vec()), bytes(12)]
+}
+
+/// The policy with an API key that nobody has.
+fn with_keys() -> Value {
+    let key = ApiKey::generate("crm_key_").unwrap();
+    let mut policy = policy();
+    policy["api_keys"] = json!({ "prefix": "crm_key_", "keys": [{
+        "id": "ci", "hash": key.hash(), "organization": "acme", "scopes": ["crm.admin"],
+        "created": "2027-01-01",
+    }] });
+    policy
 }
 
 /// That a request without a good token went no further than the public route.
@@ -83,7 +98,7 @@ proptest! {
         headers in vec(near_header(), 0..6),
         strips_headers: bool,
     ) {
-        let gate = Gate::new(&policy());
+        let gate = Gate::new(&with_keys());
         let call = Call { headers, strips_headers, ..call(method, path) };
         hold(&gate.ask(&call));
         // What was refused once is refused when it is remembered, if it were.
@@ -143,7 +158,7 @@ fn json_value() -> impl Strategy<Value = serde_json::Value> {
 
 #[test]
 fn requests_at_every_bound_are_decided() {
-    let gate = Gate::new(&policy());
+    let gate = Gate::new(&with_keys());
     let huge = vec![b'A'; 1 << 20];
     for call in [
         call(&huge, "/v1/contacts"),
@@ -154,6 +169,7 @@ fn requests_at_every_bound_are_decided() {
         get("/a".repeat(4_000)),
         get("/v1/contacts").header("authorization", &huge),
         get("/v1/contacts").header("authorization", [b"Bearer ", huge.as_slice()].concat()),
+        get("/v1/contacts").header("x-api-key", &huge),
         get("/v1/contacts").header(&huge, &huge),
         (0..10_000).fold(get("/v1/contacts"), |call, _| call.header("authorization", "")),
         (0..10_000).fold(get("/v1/contacts"), |call, _| call.header("x-postern-agent", "")),
