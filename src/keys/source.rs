@@ -49,9 +49,8 @@ impl Source {
         }
         let digest: [u8; 32] = hash.finalize().into();
         let mut key = "postern.keys.".to_owned();
-        for byte in digest.iter().take(16) {
-            key.push_str(&format!("{byte:02x}"));
-        }
+        let nibbles = digest.iter().take(16).flat_map(|byte| [byte >> 4, byte & 0xf]);
+        key.extend(nibbles.filter_map(|nibble| char::from_digit(nibble.into(), 16)));
         key
     }
 
@@ -165,8 +164,12 @@ impl FromStr for Url {
             return Err(InvalidUrl::UserInfo);
         }
         let (host, port) = match authority.strip_prefix('[').and_then(|v6| v6.split_once(']')) {
+            // An address, as far as its characters go; the proxy takes it or not.
             Some((address, port)) => {
-                address.parse::<std::net::Ipv6Addr>().map_err(|_| InvalidUrl::Host)?;
+                let digit = |byte: u8| byte.is_ascii_hexdigit() || b":.".contains(&byte);
+                if !address.contains(':') || !address.bytes().all(digit) {
+                    return Err(InvalidUrl::Host);
+                }
                 (address, port)
             }
             None => authority.split_at(authority.find(':').unwrap_or(authority.len())),

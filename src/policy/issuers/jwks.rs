@@ -24,50 +24,47 @@ pub(super) fn compile(
     problems: &mut Problems,
 ) -> Option<Keys> {
     let wire::Jwks { keys, url, cluster, refresh, max_staleness, timeout, hold } = written;
+    let mut problem = |name: &str, message: &str| complain(problems, here, name, message);
+    let spans = [
+        ("refresh", refresh, DEFAULT_REFRESH, Source::MAX_REFRESH_SECS, "expected at most `1d`"),
+        (
+            "max_staleness",
+            max_staleness,
+            DEFAULT_MAX_STALENESS,
+            Source::MAX_STALENESS_SECS,
+            "expected at most `7d`",
+        ),
+        ("timeout", timeout, DEFAULT_TIMEOUT, Source::MAX_TIMEOUT_SECS, "expected at most `30s`"),
+        ("hold", hold, DEFAULT_HOLD, Source::MAX_HOLD_SECS, "expected at most `10s`"),
+    ];
     match (keys, url) {
         (Some(keys), None) => {
-            let idle = [
-                ("cluster", cluster.is_some()),
-                ("refresh", refresh.is_some()),
-                ("max_staleness", max_staleness.is_some()),
-                ("timeout", timeout.is_some()),
-                ("hold", hold.is_some()),
-            ];
-            for (name, _) in idle.iter().filter(|(_, written)| *written) {
-                let message = "keys that stand here are not fetched: expected it with `url` only";
-                problems.add(Problem::new(message).at(here.join(*name)));
+            let written = spans.iter().filter(|span| span.1.is_some()).map(|span| span.0);
+            for name in written.chain(cluster.map(|_| "cluster")) {
+                problem(name, "keys that stand here are not fetched: expected it with `url` only");
             }
             inline(&keys, symmetric, here, problems)
         }
         (None, Some(url)) => {
             if symmetric == Symmetric::AllowedForDevelopment {
                 let message = "a shared secret is at no URL: expected `keys`, or public keys only";
-                problems.add(Problem::new(message).at(here.join("url")));
+                problem("url", message);
             }
-            let spans = [
-                ("refresh", refresh, DEFAULT_REFRESH, Source::MAX_REFRESH_SECS),
-                ("max_staleness", max_staleness, DEFAULT_MAX_STALENESS, Source::MAX_STALENESS_SECS),
-                ("timeout", timeout, DEFAULT_TIMEOUT, Source::MAX_TIMEOUT_SECS),
-                ("hold", hold, DEFAULT_HOLD, Source::MAX_HOLD_SECS),
-            ];
             let [refresh, max_staleness, timeout, hold] =
-                spans.map(|(name, written, default, most)| {
+                spans.map(|(name, written, default, most, message)| {
                     let seconds = written.map_or(default, Seconds::get);
                     if seconds > most {
-                        let message = format!("expected at most `{}`", in_units(most));
-                        problems.add(Problem::new(message).at(here.join(name)));
+                        problem(name, message);
                     }
                     seconds
                 });
-            let shortest = Source::MIN_REFRESH_SECS;
-            if refresh < shortest {
-                let message = format!("expected at least `{shortest}s`");
-                problems.add(Problem::new(message).at(here.join("refresh")));
+            if refresh < Source::MIN_REFRESH_SECS {
+                problem("refresh", "expected at least `5s`");
             }
             if max_staleness < refresh {
                 let message = "keys would be too old before they are fetched anew: \
                                expected at least `refresh`";
-                problems.add(Problem::new(message).at(here.join("max_staleness")));
+                problem("max_staleness", message);
             }
             let url = parse_url(&url, here, problems);
             let cluster = parse_cluster(cluster, here, problems);
@@ -75,16 +72,21 @@ pub(super) fn compile(
             Some(Keys::Remote(Source { url, cluster, refresh, max_staleness, timeout, hold }))
         }
         (Some(_), Some(_)) => {
-            let message = "expected either `keys`, or `url` and `cluster`, not both";
-            problems.add(Problem::new(message).at(here.clone()));
+            problem("", "expected either `keys`, or `url` and `cluster`, not both");
             None
         }
         (None, None) => {
-            let message = "expected `keys`, or `url` and `cluster`";
-            problems.add(Problem::new(message).at(here.clone()));
+            problem("", "expected `keys`, or `url` and `cluster`");
             None
         }
     }
+}
+
+/// One place for all problems: each costs the filter a call and no more.
+#[inline(never)]
+fn complain(problems: &mut Problems, here: &Path, name: &str, message: &str) {
+    let here = if name.is_empty() { here.clone() } else { here.join(name) };
+    problems.add(Problem::new(message).at(here));
 }
 
 fn inline(
@@ -119,22 +121,13 @@ fn parse_url(text: &str, here: &Path, problems: &mut Problems) -> Option<Url> {
 fn parse_cluster(written: Option<String>, here: &Path, problems: &mut Problems) -> Option<String> {
     let Some(cluster) = written else {
         let message = "keys are fetched through an upstream of the proxy: expected `cluster` too";
-        problems.add(Problem::new(message).at(here.clone()));
+        complain(problems, here, "", message);
         return None;
     };
     let fits = (1..=MAX_CLUSTER_BYTES).contains(&cluster.len());
     if !fits || !cluster.bytes().all(|byte| byte.is_ascii_graphic()) {
-        let message = format!("expected 1 to {MAX_CLUSTER_BYTES} visible ASCII characters");
-        problems.add(Problem::new(message).at(here.join("cluster")));
+        complain(problems, here, "cluster", "expected 1 to 256 visible ASCII characters");
         return None;
     }
     Some(cluster)
-}
-
-/// Seconds as a policy writes them.
-fn in_units(seconds: u32) -> String {
-    match seconds {
-        day if day.is_multiple_of(86_400) => format!("{}d", day / 86_400),
-        other => format!("{other}s"),
-    }
 }
