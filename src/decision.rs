@@ -5,6 +5,7 @@
 //! [`Engine::walk`], and answers everything else itself.
 
 mod id;
+mod opaque;
 mod request;
 
 use std::cell::RefCell;
@@ -15,9 +16,10 @@ pub use request::{MAX_HEADERS, Request};
 
 use crate::audit::{self, Event, Members, Record};
 use crate::authorize;
-use crate::denial::{Denial, Refusal, Reply, Told};
+use crate::denial::{Denial, Refusal, Reply, Told, Wait};
 use crate::fields::Fields;
 use crate::host::{Host, Timestamp};
+use crate::introspection::Introspection;
 use crate::keys::{KeyRing, News, Response};
 use crate::limit::{self, Charge, Leases, RateLimit, Usages};
 use crate::policy::{Access, Operation, PermissionId, Policy};
@@ -35,6 +37,7 @@ pub struct Engine {
     key_sessions: RefCell<Sessions>,
     leases: RefCell<Leases>,
     keys: KeyRing,
+    introspection: Introspection,
     ids: Ids,
     /// What the backend is told of whoever uses a public route.
     anonymity: Rc<Fields>,
@@ -53,14 +56,15 @@ pub struct Decision {
     pub record: Record,
 }
 
-/// What was decided of a request, or that it is worth waiting for keys that may soon be there.
+/// What was decided of a request, or that it is worth waiting for keys or an answer that may soon
+/// be there.
 #[derive(Debug)]
 pub enum Attempt {
     /// It is decided.
     Decided(Decision),
-    /// It may be decided otherwise once [`KeyRing::turn`] has changed, and is not worth holding for
-    /// longer than so many seconds.
-    Undecided(u32),
+    /// It may be decided otherwise once there is what it waits for, and is not worth holding for
+    /// longer than that says.
+    Undecided(Wait),
 }
 
 /// What to do with a request.
@@ -143,6 +147,7 @@ impl Engine {
             key_sessions: RefCell::default(),
             leases: RefCell::default(),
             keys: KeyRing::new(&policy.trusted.issuers, seed),
+            introspection: Introspection::new(policy.trusted.introspected()),
             ids: Ids::new(seed),
             anonymity: audit::anonymity(&policy).into(),
             decision_id: audit::decision_id(&policy).into(),
@@ -213,7 +218,7 @@ impl Engine {
         let sifted = request.sift(&self.policy);
         let mut seen = Seen::default();
         match self.walk(request, &sifted, host, now, &mut seen, &mut ()) {
-            Err(Refusal { wait: Some(seconds), .. }) => Attempt::Undecided(seconds),
+            Err(Refusal { wait: Some(wait), .. }) => Attempt::Undecided(wait),
             permit => Attempt::Decided(self.conclude(request, sifted, now, &seen, permit)),
         }
     }
@@ -296,6 +301,9 @@ impl Engine {
             return Ok(session);
         }
         let token = credential::read(credential)?;
+        if let Some(refusal) = self.inquire(token, now) {
+            return Err(refusal);
+        }
         let candidate = Candidate::read(token, &self.policy.trusted.issuers, now)?;
         let verified = self.keys.verify(candidate, host, now);
         if let Some(known) = &mut sessions {

@@ -161,8 +161,19 @@ pub struct Refusal {
     pub reason: &'static str,
     /// The limit that is used up.
     pub limit: Option<Refused>,
-    /// Seconds that it is worth waiting, for the answer may soon be another.
-    pub wait: Option<u32>,
+    /// What is worth waiting for, for the answer may soon be another.
+    pub wait: Option<Wait>,
+}
+
+/// What a request may be held for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// For how long at most.
+    pub seconds: u32,
+    /// The answer to this question of
+    /// [`Introspection`](crate::introspection::Introspection)'s; without one, news of
+    /// [`KeyRing`](crate::keys::KeyRing)'s.
+    pub question: Option<u32>,
 }
 
 impl Refusal {
@@ -171,9 +182,9 @@ impl Refusal {
         Self { denial, reason, limit: None, wait: None }
     }
 
-    /// The same, and so many seconds are worth waiting.
-    pub(crate) const fn worth_waiting(self, wait: Option<u32>) -> Self {
-        Self { wait, ..self }
+    /// The same, and so many seconds are worth waiting for keys.
+    pub(crate) fn worth_waiting(self, seconds: Option<u32>) -> Self {
+        Self { wait: seconds.map(|seconds| Wait { seconds, question: None }), ..self }
     }
 }
 

@@ -10,7 +10,8 @@
 //! | `configure` | plugin configuration -> engine |
 //! | `request` | one request, and the response to it |
 //! | `keys` | ticks and answers of providers -> the engine's key sets |
-//! | `waiting` | requests that are held until keys are there |
+//! | `introspection` | questions about tokens, and the answers |
+//! | `waiting` | requests that are held until keys or an answer are there |
 //! | `edit` | a decision -> edits of the header map |
 //! | `context` | which context id is which |
 //! | `capability` | what this proxy can be trusted with |
@@ -35,6 +36,8 @@ mod edit;
 mod exports;
 #[cfg(target_family = "wasm")]
 mod host;
+#[cfg(target_family = "wasm")]
+mod introspection;
 #[cfg(target_family = "wasm")]
 mod keys;
 #[cfg(target_family = "wasm")]

@@ -51,7 +51,7 @@ pub trait Host {
     /// [`Swap::Conflict`].
     fn swap(&self, key: &[u8], value: &[u8], expected: Expected) -> Result<Swap, HostError>;
 
-    /// Sends a `GET`; the answer comes later, under the number that is returned.
+    /// Sends a request; the answer comes later, under the number that is returned.
     ///
     /// # Errors
     ///
@@ -76,6 +76,24 @@ pub struct Fetch<'a> {
     pub path: &'a str,
     /// How long to wait for the answer, in milliseconds.
     pub timeout_millis: u32,
+    /// What is sent along, by `POST`; without it, it is a `GET`.
+    pub form: Option<Form<'a>>,
+}
+
+/// A form (`application/x-www-form-urlencoded`), and who sends it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Form<'a> {
+    /// The value of `authorization`, where the sender has a secret.
+    pub authorization: Option<&'a str>,
+    /// The fields, encoded.
+    pub fields: &'a str,
+}
+
+impl fmt::Debug for Form<'_> {
+    /// Shows nothing: there are credentials in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Form(..)")
+    }
 }
 
 /// A value of the shared store, and the version to name when replacing it.

@@ -9,6 +9,7 @@
 //! | [`route`] | a method and a path -> the operation they ask for |
 //! | [`token`] | bytes on the wire -> verified claims |
 //! | [`keys`] | key sets that are fetched: found, renewed, shared by all workers |
+//! | [`introspection`] | opaque tokens: the issuer is asked about them |
 //! | [`api_key`] | the secret on the wire -> the API key that the policy lists |
 //! | [`principal`] | verified claims -> who is calling, for whom, acting through whom |
 //! | [`session`] | what a token settles, remembered |
@@ -29,6 +30,7 @@ pub mod decision;
 pub mod denial;
 pub mod fields;
 pub mod host;
+pub mod introspection;
 pub mod json;
 pub mod keys;
 pub mod limit;

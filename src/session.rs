@@ -40,6 +40,8 @@ pub struct Session {
     pub members: Members,
     /// The key that the token is signed with, if it is one.
     signer: Option<Signer>,
+    /// Bytes of an answer that it was read from; what a token says weighs as much as the token.
+    weight: usize,
     not_before: i64,
     expires: i64,
 }
@@ -66,7 +68,8 @@ impl Session {
             buckets,
             headers: headers.unwrap_or_default(),
             members,
-            signer: Some(verified.signer),
+            signer: verified.signer,
+            weight: 0,
             not_before: verified.not_before,
             expires: verified.expires,
             claims: verified.claims,
@@ -98,6 +101,7 @@ impl Session {
             headers: headers.unwrap_or_default(),
             members: Members::of_key(key, span.due, revocation),
             signer: None,
+            weight: 0,
             not_before: span.not_before,
             expires: span.expires,
             claims: Claims::default(),
@@ -113,6 +117,12 @@ impl Session {
             Caller::Key(_) => None,
             Caller::Token(principal) => Some(principal),
         }
+    }
+
+    /// The same, read from so many bytes besides the token.
+    #[must_use]
+    pub(crate) fn weighing(self, weight: usize) -> Self {
+        Self { weight, ..self }
     }
 
     /// Whether the token is valid at `now`.
@@ -165,7 +175,7 @@ fn buckets(policy: &Policy, principal: &Principal) -> Vec<BucketKey> {
 }
 
 /// Sessions by token, or by API key: at most [`Sessions::CAPACITY`] of them, and of at most
-/// [`Sessions::CAPACITY_BYTES`] of tokens; those that were not used for longest go first.
+/// [`Sessions::CAPACITY_BYTES`] of tokens and answers about them; those that were not used for longest go first.
 ///
 /// Two generations: what is used moves to the young one, and when that is full the old one is
 /// dropped as a whole. So nothing is ever searched for what to evict.
@@ -180,7 +190,7 @@ impl Sessions {
     /// How many sessions are kept.
     pub const CAPACITY: usize = 4_096;
 
-    /// How many bytes of tokens are kept.
+    /// How many bytes of tokens are kept, and of answers about them.
     pub const CAPACITY_BYTES: usize = 8 << 20;
 
     /// The session of `token`, if it is remembered and valid at `now`.
@@ -223,12 +233,13 @@ impl Sessions {
     }
 
     fn keep(&mut self, key: Key, session: Rc<Session>) {
-        let bytes = self.young_bytes.saturating_add(key.0.len());
+        let weight = key.0.len().saturating_add(session.weight);
+        let bytes = self.young_bytes.saturating_add(weight);
         if self.young.len() >= Self::CAPACITY / 2 || bytes > Self::CAPACITY_BYTES / 2 {
             self.old = std::mem::take(&mut self.young);
             self.young_bytes = 0;
         }
-        self.young_bytes = self.young_bytes.saturating_add(key.0.len());
+        self.young_bytes = self.young_bytes.saturating_add(weight);
         self.young.insert(key, session);
     }
 }

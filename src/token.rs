@@ -13,6 +13,7 @@
 //! | `key` | JSON Web Keys (RFC 7517), each pinned to what it may verify |
 //! | `validity` | `exp`, `nbf`, `iat`, leeway and lifetime |
 //! | `profile` | what makes a JWT an access token (RFC 9068) |
+//! | `introspected` | what an issuer says of an opaque token, under the same rules (RFC 7662) |
 //! | `rejected` | every misbehaviour of a token, by name |
 //!
 //! Known attacks and where they end: `alg` confusion and `none` at the issuer's list and again at
@@ -26,6 +27,7 @@
 mod algorithm;
 mod claims;
 pub mod credential;
+mod introspected;
 mod issuer;
 mod jws;
 mod key;
@@ -38,7 +40,7 @@ mod validity;
 pub use algorithm::{Algorithm, Algorithms, UnknownAlgorithm};
 pub use claims::{ClaimPath, Claims, InvalidClaimPath, is_identifier};
 pub use issuer::{Issuer, IssuerId, Issuers, IssuersError, Keys, Leeway};
-pub use jws::MAX_TOKEN_BYTES;
+pub use jws::{MAX_TOKEN_BYTES, is_opaque};
 pub(crate) use key::essence;
 pub use key::{KeySet, KeySetError, MAX_KEYS, Signer, Skipped, Symmetric, Unusable};
 pub use profile::Profile;
@@ -55,8 +57,8 @@ pub struct Verified<'p> {
     pub issuer_id: IssuerId,
     /// The same, with all that the policy says of it.
     pub issuer: &'p Issuer,
-    /// The key it is signed with.
-    pub signer: Signer,
+    /// The key it is signed with; none where the issuer was asked about it.
+    pub signer: Option<Signer>,
     /// `sub`: never empty; unique within the issuer only.
     pub subject: String,
     /// `client_id`, or whatever the issuer calls it: never empty.
@@ -136,7 +138,7 @@ impl<'t, 'p> Candidate<'t, 'p> {
         if !key.verify_signature(jws.algorithm, jws.signing_input, &jws.signature) {
             return Err(Rejected::SignatureInvalid);
         }
-        let signer = Signer::new(key);
+        let signer = Some(Signer::new(key));
 
         issuer.profile.check_claims(&claims)?;
         let subject = claims.subject().ok_or(Rejected::SubjectMissing)?.to_owned();

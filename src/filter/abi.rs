@@ -238,11 +238,16 @@ pub(super) fn continue_request() -> Result<(), Status> {
     check(unsafe { proxy_continue_stream(REQUEST) })
 }
 
-/// Sends a request without a body; the answer comes later under the number that is returned.
-/// `headers` as [`pairs`](super::pairs) writes them, `timeout` in milliseconds.
-pub(super) fn http_call(upstream: &[u8], headers: &[u8], timeout: u32) -> Result<u32, Status> {
+/// Sends a request; the answer comes later under the number that is returned. `headers` as
+/// [`pairs`](super::pairs) writes them, `timeout` in milliseconds.
+pub(super) fn http_call(
+    upstream: &[u8],
+    headers: &[u8],
+    body: &[u8],
+    timeout: u32,
+) -> Result<u32, Status> {
     // No trailers: a map of none.
-    let (body, trailers) = ([0; 0], [0; 4]);
+    let trailers = [0; 4];
     let mut call = 0;
     check(unsafe {
         proxy_http_call(

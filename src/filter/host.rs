@@ -51,16 +51,28 @@ impl Host for Proxy {
     }
 
     fn fetch(&self, fetch: &Fetch<'_>) -> Result<u32, HostError> {
-        let headers: [Pair<'_>; 6] = [
-            (b":method", b"GET"),
+        let (method, accept): (&[u8], &[u8]) = match fetch.form {
+            None => (b"GET", b"application/jwk-set+json, application/json"),
+            Some(_) => (b"POST", b"application/json"),
+        };
+        let mut headers: Vec<Pair<'_>> = vec![
+            (b":method", method),
             (b":scheme", fetch.scheme.as_bytes()),
             (b":authority", fetch.authority.as_bytes()),
             (b":path", fetch.path.as_bytes()),
-            (b"accept", b"application/jwk-set+json, application/json"),
+            (b"accept", accept),
             (b"user-agent", b"postern"),
         ];
+        if let Some(form) = &fetch.form {
+            headers.push((b"content-type", b"application/x-www-form-urlencoded"));
+            headers.extend(form.authorization.map(|value| {
+                let pair: Pair<'_> = (b"authorization", value.as_bytes());
+                pair
+            }));
+        }
         let headers = pairs::serialize(&headers).ok_or(HostError)?;
-        abi::http_call(fetch.upstream.as_bytes(), &headers, fetch.timeout_millis)
+        let body = fetch.form.map_or("", |form| form.fields).as_bytes();
+        abi::http_call(fetch.upstream.as_bytes(), &headers, body, fetch.timeout_millis)
             .map_err(|_| HostError)
     }
 }

@@ -4,14 +4,14 @@ use std::cell::RefCell;
 
 use super::abi::{self, Level, Map};
 use super::host::Proxy;
-use super::{capability, context, pairs, waiting};
+use super::{capability, context, introspection, pairs, waiting};
 use crate::decision::Engine;
 use crate::keys::{MAX_RESPONSE_BYTES, News, Response};
 
 /// Milliseconds to the first tick, and between ticks while requests are held.
 const SOON: u32 = 50;
 
-/// Milliseconds between ticks while keys are missing.
+/// Milliseconds between ticks while keys are missing, or only a tick can send questions.
 const MISSING: u32 = 250;
 
 /// Milliseconds between ticks otherwise.
@@ -39,7 +39,9 @@ struct Root {
 /// The root has another policy. Nothing is fetched now: on some hosts that is the end of a worker.
 pub(super) fn on_configure(root: u32) {
     with(root, |here| here.gauges = None);
-    if context::root(root).is_some_and(|engine| !engine.keys().is_empty()) || waiting::any() {
+    let has_work =
+        |engine: &Engine| !engine.keys().is_empty() || introspection::needs_ticks(engine);
+    if context::root(root).is_some_and(|engine| has_work(&engine)) || waiting::any() {
         pace(root, SOON);
     }
 }
@@ -58,7 +60,7 @@ pub(super) fn on_delete(root: u32, engine: &Engine) {
     }
 }
 
-/// Sees to the keys, and to the requests that wait for them.
+/// Sees to the keys, to questions about tokens, and to the requests that wait for either.
 pub(super) fn on_tick(root: u32) {
     let Some(engine) = context::root(root) else { return };
     if let Ok(host) = Proxy::new(capability::so_far()) {
@@ -77,8 +79,12 @@ pub(super) fn on_response(root: u32, call: u32, headers: u32, size: usize) {
     let body = if is_read { abi::call_response_body(size).unwrap_or_default() } else { Vec::new() };
     if let Ok(host) = Proxy::new(capability::so_far()) {
         let response = Response { status, length: size, body: &body };
-        engine.fetched(call, &response, &host).iter().for_each(tell);
-        record(root, &engine, &host);
+        if engine.introspection().is_asked(call) {
+            introspection::on_response(&engine, call, &response, &host);
+        } else {
+            engine.fetched(call, &response, &host).iter().for_each(tell);
+            record(root, &engine, &host);
+        }
     }
     catch_up(root, &engine);
 }
@@ -96,12 +102,14 @@ fn catch_up(root: u32, engine: &Engine) {
     waiting::wake();
     // What follows is the root's again.
     let _ = abi::set_context(root);
+    introspection::ask(engine);
     let now = abi::now().unwrap_or_default();
     let now = crate::host::Timestamp::from_nanos(now);
     pace(
         root,
         match () {
             () if waiting::any() => SOON,
+            () if introspection::needs_ticks(engine) => MISSING,
             () if engine.keys().is_empty() => 0,
             () if engine.keys().status(now).any(|status| !status.ready) => MISSING,
             () => STEADY,
@@ -131,7 +139,12 @@ fn status() -> Option<u16> {
 }
 
 fn tell(news: &News) {
-    let level = if news.is_failure() { Level::Warn } else { Level::Info };
+    log(news.is_failure(), news);
+}
+
+/// Tells an operator something.
+pub(super) fn log(is_failure: bool, news: &dyn std::fmt::Display) {
+    let level = if is_failure { Level::Warn } else { Level::Info };
     abi::log(level, &news.to_string());
 }
 

@@ -9,7 +9,7 @@ use super::pairs::{self, Pair};
 use super::{context, edit, waiting};
 use crate::audit::Record;
 use crate::decision::{Answer, Attempt, Engine, Request};
-use crate::denial::{Denial, Refusal, Reply, Told};
+use crate::denial::{Denial, Refusal, Reply, Told, Wait};
 use crate::limit::RateLimit;
 use crate::policy::AuditLog;
 
@@ -45,8 +45,8 @@ pub(super) fn on_request_headers(stream: u32) -> Action {
     }
 }
 
-/// Decides the request in the context at hand; `hold` holds it for so many seconds, if it can.
-pub(super) fn settle(stream: u32, hold: &dyn Fn(u32, &Engine, u32) -> bool) -> Outcome {
+/// Decides the request in the context at hand; `hold` holds it, if it can.
+pub(super) fn settle(stream: u32, hold: &dyn Fn(u32, &Engine, Wait) -> bool) -> Outcome {
     let reply = match decide(stream, hold) {
         Ok(Verdict::Forward) => return Outcome::Forwarded,
         Ok(Verdict::Hold) => return Outcome::Held,
@@ -83,7 +83,7 @@ enum Verdict {
     Reply(Reply),
 }
 
-fn decide(stream: u32, hold: &dyn Fn(u32, &Engine, u32) -> bool) -> Result<Verdict, Refusal> {
+fn decide(stream: u32, hold: &dyn Fn(u32, &Engine, Wait) -> bool) -> Result<Verdict, Refusal> {
     let not_ready = |why| Refusal::because(Denial::NotReady, why);
     let invalid = |why| Refusal::because(Denial::InvalidRequest, why);
 
@@ -108,7 +108,7 @@ fn decide(stream: u32, hold: &dyn Fn(u32, &Engine, u32) -> bool) -> Result<Verdi
     };
     let decision = match engine.attempt(&request, &host) {
         Attempt::Decided(decision) => decision,
-        Attempt::Undecided(seconds) if capability.resumes && hold(stream, &engine, seconds) => {
+        Attempt::Undecided(wait) if capability.resumes && hold(stream, &engine, wait) => {
             return Ok(Verdict::Hold);
         }
         Attempt::Undecided(_) => engine.decide(&request, &host, &mut ()),

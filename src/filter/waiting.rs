@@ -1,4 +1,4 @@
-//! Requests that are held until keys are there: decided again when there is news or their time is
+//! Requests that are held until keys, or an issuer's answer, are there: decided again when there is news or their time is
 //! up, and then for good.
 //!
 //! The table is borrowed for a look-up only and never across a call of the proxy.
@@ -7,8 +7,9 @@ use std::cell::RefCell;
 
 use super::abi::{self, Level};
 use super::request::{self, Outcome};
-use super::{context, keys};
+use super::{context, introspection, keys};
 use crate::decision::Engine;
+use crate::denial::Wait;
 use crate::keys::Source;
 
 /// Requests that one worker holds; further ones are answered at once.
@@ -30,19 +31,23 @@ struct Waiting {
     stream: u32,
     /// When it is decided for good, in nanoseconds.
     deadline: u64,
+    /// The question that it waits for; without one it waits for keys.
+    question: Option<u32>,
     /// That of the keys when it was decided last.
     turn: u32,
     decisions: u32,
 }
 
-/// Holds a request for at most so many seconds; `false` if that cannot be.
-pub(super) fn hold(stream: u32, engine: &Engine, seconds: u32) -> bool {
+/// Holds a request for no longer than it is worth; `false` if that cannot be.
+pub(super) fn hold(stream: u32, engine: &Engine, wait: Wait) -> bool {
     let Ok(now) = abi::now() else { return false };
+    let Wait { seconds, question } = wait;
     let deadline = now.saturating_add(u64::from(seconds).saturating_mul(1_000_000_000));
-    let waiting = Waiting { stream, deadline, turn: engine.keys().turn(), decisions: 1 };
+    let turn = engine.keys().turn();
+    let waiting = Waiting { stream, deadline, question, turn, decisions: 1 };
     let held = with(|all| (all.len() < MAX_WAITING).then(|| all.push(waiting)));
-    // Only a tick can wake it.
-    let woken = held.is_some() && keys::hurry(stream);
+    // Only a tick can wake it when its time is up.
+    let woken = held.is_some() && keys::hurry(stream) && introspection::ask_for(stream, engine);
     if !woken {
         forget(stream);
     }
@@ -74,7 +79,11 @@ pub(super) fn wake() {
         };
         let left = waiting.deadline.saturating_sub(now);
         let is_over = left == 0 || left > LONGEST;
-        let has_news = engine.keys().turn() != waiting.turn && waiting.decisions < MAX_DECISIONS;
+        let has_news = waiting.decisions < MAX_DECISIONS
+            && match waiting.question {
+                Some(question) => !engine.introspection().is_pending(question),
+                None => engine.keys().turn() != waiting.turn,
+            };
         if !is_over && !has_news {
             continue;
         }
@@ -82,9 +91,9 @@ pub(super) fn wake() {
             forget(stream);
             continue;
         }
-        let again = |stream, engine: &Engine, _| {
+        let again = |stream, engine: &Engine, wait: Wait| {
             let (turn, decisions) = (engine.keys().turn(), waiting.decisions.saturating_add(1));
-            let still = Waiting { turn, decisions, ..waiting };
+            let still = Waiting { question: wait.question, turn, decisions, ..waiting };
             let hold = |all: &mut Vec<Waiting>| {
                 *all.iter_mut().find(|one| one.stream == stream)? = still;
                 Some(())

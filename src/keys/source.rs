@@ -61,6 +61,7 @@ impl Source {
             authority: self.url.authority(),
             path: self.url.path(),
             timeout_millis: self.timeout.saturating_mul(1_000),
+            form: None,
         }
     }
 

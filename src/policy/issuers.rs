@@ -1,5 +1,6 @@
 //! The policy's token issuers: their names, their keys, their habits.
 
+mod asked;
 mod jwks;
 
 use std::collections::BTreeMap;
@@ -11,7 +12,8 @@ use super::duration::Seconds;
 use super::problem::{Path, Problem, Problems, quoted};
 use super::shape::{self, Shape};
 use super::{unknown, wire};
-use crate::keys::Source;
+use crate::introspection;
+use crate::keys::{Source, Url};
 use crate::token::{
     Algorithm, Issuer, IssuerId, Issuers, KeySet, Keys, Leeway, Profile, Symmetric,
 };
@@ -30,6 +32,8 @@ pub struct Trusted {
     /// Their identifiers, in the order of the file.
     pub identifiers: Vec<String>,
     shapes: HashMap<IssuerId, Shape>,
+    /// Who is asked about opaque tokens.
+    introspected: Vec<(IssuerId, introspection::Source)>,
 }
 
 impl Trusted {
@@ -78,6 +82,18 @@ impl Trusted {
         })
     }
 
+    /// Who is asked about opaque tokens: which issuer, its name, and where.
+    pub fn introspected(&self) -> impl Iterator<Item = (IssuerId, &str, &introspection::Source)> {
+        self.introspected.iter().map(|(id, source)| (*id, self.identifier(*id), source))
+    }
+
+    /// The servers that requests are sent to: the upstream's name, and a URL there.
+    pub fn servers(&self) -> impl Iterator<Item = (&str, &Url)> {
+        let keys = self.sources().map(|(_, source)| (source.cluster.as_str(), &source.url));
+        let asked = self.introspected.iter().map(|(_, one)| (one.cluster.as_str(), &one.url));
+        keys.chain(asked)
+    }
+
     /// Reads the issuers; what is wrong, or odd, goes to `problems`.
     pub(super) fn compile(written: Vec<wire::Issuer>, problems: &mut Problems) -> Self {
         let place = Path::root().join("issuers");
@@ -89,9 +105,20 @@ impl Trusted {
         // Those with problems too, so that whoever speaks of them is not told they are unknown.
         let identifiers = written.iter().take(MAX_ISSUERS).map(|one| one.issuer.clone()).collect();
         let written = written.into_iter().enumerate().take(MAX_ISSUERS);
-        let compiled =
-            written.filter_map(|(index, issuer)| compile_one(issuer, &place.join(index), problems));
-        let (list, shapes): (Vec<_>, Vec<_>) = compiled.unzip();
+        let (mut list, mut shapes, mut asked) = (Vec::new(), Vec::new(), Vec::new());
+        for (index, issuer) in written {
+            let here = place.join(index);
+            if let Some((issuer, shape, source)) = compile_one(issuer, &here, problems) {
+                asked.extend(
+                    source.map(|source| {
+                        (issuer.identifier.clone(), source, here.join("introspection"))
+                    }),
+                );
+                list.push(issuer);
+                shapes.push(shape);
+            }
+        }
+        asked::check_prefixes(&asked, problems);
         let names: Vec<_> = list.iter().map(|issuer| issuer.identifier.clone()).collect();
         let issuers = Issuers::new(list).unwrap_or_else(|error| {
             problems.add(Problem::new(error.to_string()).at(place));
@@ -99,7 +126,10 @@ impl Trusted {
         });
         let ids = names.iter().filter_map(|name| Some(issuers.find(name)?.0));
         let shapes = ids.zip(shapes).collect();
-        Self { issuers, identifiers, shapes }
+        let asked = asked.into_iter();
+        let introspected =
+            asked.filter_map(|(name, source, _)| Some((issuers.find(&name)?.0, source))).collect();
+        Self { issuers, identifiers, shapes, introspected }
     }
 }
 
@@ -125,7 +155,7 @@ fn compile_one(
     written: wire::Issuer,
     here: &Path,
     problems: &mut Problems,
-) -> Option<(Issuer, Shape)> {
+) -> Option<(Issuer, Shape, Option<introspection::Source>)> {
     let wire::Issuer {
         issuer: identifier,
         preset,
@@ -133,6 +163,7 @@ fn compile_one(
         clients,
         algorithms,
         jwks,
+        introspection,
         profile,
         leeway,
         max_token_lifetime,
@@ -149,7 +180,22 @@ fn compile_one(
     } else {
         Symmetric::Refused
     };
-    let keys = jwks::compile(jwks, symmetric, &here.join("jwks"), problems);
+    let source =
+        introspection.map(|written| asked::compile(written, &here.join("introspection"), problems));
+    let keys = match jwks {
+        Some(jwks) => jwks::compile(jwks, symmetric, &here.join("jwks"), problems),
+        None if source.is_none() => {
+            let message = "expected `jwks`, `introspection` or both: what vouches for its tokens";
+            problems.add(Problem::new(message).at(here.clone()));
+            None
+        }
+        None if !algorithms.is_empty() => {
+            let message = "nothing is signed without keys: expected it with `jwks` only";
+            problems.add(Problem::new(message).at(here.join("algorithms")));
+            None
+        }
+        None => Some(Keys::none()),
+    };
     let algorithms = algorithms.iter().enumerate().filter_map(|(index, name)| {
         let algorithm = allowed(name, symmetric);
         problems.take(algorithm.map_err(|problem| problem.at(here.join("algorithms").join(index))))
@@ -189,7 +235,12 @@ fn compile_one(
         leeway: leeway?,
         max_lifetime: NonZeroU32::new(max_lifetime)?,
     };
-    Some((issuer, shape?))
+    // One that is written and wrong is a problem; without it the issuer is another one.
+    let source = match source {
+        Some(source) => Some(source?),
+        None => None,
+    };
+    Some((issuer, shape?, source))
 }
 
 /// The algorithm called `name`, if an issuer may sign with it.

@@ -83,6 +83,12 @@ impl Shape {
         }
     }
 
+    /// Whether all of what tells a machine's token, besides its subject, is there.
+    pub fn is_machines(&self, claims: &Claims) -> bool {
+        let when = &self.machine.when;
+        !when.is_empty() && when.iter().all(|condition| condition.holds(claims))
+    }
+
     /// Whether the token is an agent's, whoever is in it.
     pub fn is_agents(&self, claims: &Claims) -> bool {
         self.agent_when.iter().any(|condition| condition.holds(claims))

@@ -4,6 +4,7 @@
 //! Nothing here is checked beyond its type; [`super::Policy`] is what comes out of checking.
 
 mod api_keys;
+mod introspection;
 mod revocations;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 pub use api_keys::{ApiKey, ApiKeys};
+pub use introspection::Introspection;
 pub use revocations::{IssuedBefore, Revocations, Revoked};
 
 use super::duration::Seconds;
@@ -82,10 +84,15 @@ pub struct Issuer {
     #[serde(default)]
     pub clients: Vec<String>,
     /// The signature algorithms that are accepted: `ES256`, `EdDSA` (or `Ed25519`), `RS256`,
-    /// `RS384`, `RS512`, `PS256`, `PS384`, `PS512`; `HS256` only with the switch below.
+    /// `RS384`, `RS512`, `PS256`, `PS384`, `PS512`; `HS256` only with the switch below. Goes with
+    /// `jwks`.
+    #[serde(default)]
     pub algorithms: Vec<String>,
-    /// The public keys, as a JSON Web Key Set (RFC 7517), or where they are.
-    pub jwks: Jwks,
+    /// The public keys, as a JSON Web Key Set (RFC 7517), or where they are. May be left out only
+    /// where there is `introspection`: then no token that is signed is accepted.
+    pub jwks: Option<Jwks>,
+    /// Where the issuer is asked about its opaque tokens (RFC 7662); without it none is accepted.
+    pub introspection: Option<Introspection>,
     /// How strictly the token must follow the access token profile; as the preset says when left
     /// out.
     pub profile: Option<Profile>,

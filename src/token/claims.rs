@@ -30,9 +30,14 @@ pub struct Claims(Map<String, Value>);
 impl Claims {
     /// Reads a payload.
     pub(super) fn parse(payload: &[u8]) -> Result<Self, Rejected> {
-        let Ok(Value::Object(members)) = json::parse(payload, PAYLOAD) else {
-            return Err(Rejected::ClaimsMalformed);
-        };
+        match json::parse(payload, PAYLOAD) {
+            Ok(Value::Object(members)) => Self::from_members(members),
+            _ => Err(Rejected::ClaimsMalformed),
+        }
+    }
+
+    /// Takes members that were read strictly for claims.
+    pub(super) fn from_members(members: Map<String, Value>) -> Result<Self, Rejected> {
         if ["iss", "sub", "client_id", "azp", "jti"]
             .into_iter()
             .filter_map(|name| members.get(name))

@@ -56,6 +56,18 @@ pub enum Keys {
     Remote(Source),
 }
 
+impl Keys {
+    /// No keys at all: whose tokens are all opaque signs nothing.
+    pub fn none() -> Self {
+        Self::Inline(KeySet::default())
+    }
+
+    /// Whether there are none, and never will be.
+    pub fn is_none(&self) -> bool {
+        matches!(self, Self::Inline(keys) if keys.is_empty())
+    }
+}
+
 /// How far two clocks may differ, in seconds: 30 unless told, at most [`Leeway::MAX_SECS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Leeway(u32);
@@ -117,7 +129,7 @@ impl Issuers {
             if issuer.client_claims.is_empty() || issuer.clients.iter().any(String::is_empty) {
                 return Err(IssuersError::NoClient(identifier));
             }
-            if issuer.algorithms.is_empty() {
+            if issuer.algorithms.is_empty() && !issuer.keys.is_none() {
                 return Err(IssuersError::NoAlgorithm(identifier));
             }
             if by_identifier.contains_key(&identifier) {

@@ -65,6 +65,22 @@ impl<'a> Jws<'a> {
     }
 }
 
+/// Whether nobody but its issuer can read a token: it is not three parts of base64url of which the
+/// first is the header of a JWS, an object.
+pub fn is_opaque(token: &str) -> bool {
+    let mut parts = token.split('.');
+    let (Some(header), Some(payload), Some(signature), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return true;
+    };
+    let is_part = |part: &str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+    };
+    let is_object = |text: Vec<u8>| text.trim_ascii_start().first() == Some(&b'{');
+    !is_part(payload) || !is_part(signature) || !decode(header).is_ok_and(is_object)
+}
+
 struct Header {
     algorithm: Algorithm,
     token_type: Option<String>,

@@ -27,7 +27,7 @@ pub enum Symmetric {
 }
 
 /// The keys of one issuer, at most [`MAX_KEYS`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct KeySet {
     // INVARIANT: keys that share a `kid` are one key, for different algorithms.
     keys: Vec<Arc<Key>>,
@@ -127,7 +127,7 @@ impl KeySet {
         self.keys.len()
     }
 
-    /// Whether there is none, which no key set is.
+    /// Whether there is none: no key set that is read is so.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }

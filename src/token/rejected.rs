@@ -51,6 +51,8 @@ pub enum Rejected {
     IdToken,
     /// `iss`, `sub`, `jti` or a claim that names the client is empty, too long, or not text.
     IdentifierMalformed,
+    /// Its issuer does not say that it is active (RFC 7662 §2.2).
+    Inactive,
     /// No `iat` (RFC 9068 §2.2).
     IssuedAtMissing,
     /// `iat` lies ahead (RFC 7519 §4.1.6).
@@ -67,6 +69,9 @@ pub enum Rejected {
     KeysUnavailable,
     /// It lives longer than the issuer's tokens may.
     LifetimeTooLong,
+    /// Its issuer does not say that it is an access token: `token_type` is not `Bearer` (RFC 7662
+    /// §2.2, RFC 6749 §7.1).
+    NotBearer,
     /// Not the compact serialization of a JWS: an encrypted token has five parts (RFC 7515 §7.1).
     NotThreeParts,
     /// `nbf` lies ahead (RFC 7519 §4.1.5).
@@ -113,12 +118,14 @@ impl Rejected {
             | Self::HeaderMalformed
             | Self::IdToken
             | Self::IdentifierMalformed
+            | Self::Inactive
             | Self::IssuedAtMissing
             | Self::IssuedInFuture
             | Self::IssuerMissing
             | Self::IssuerUnknown
             | Self::KeyIdMalformed
             | Self::LifetimeTooLong
+            | Self::NotBearer
             | Self::NotThreeParts
             | Self::NotYetValid
             | Self::SignatureInvalid
@@ -153,6 +160,7 @@ impl Rejected {
             Self::HeaderMalformed => "the header is not a JSON object read strictly",
             Self::IdToken => "the claims are an ID token's",
             Self::IdentifierMalformed => "`iss`, `sub`, `jti` or the client is malformed",
+            Self::Inactive => "its issuer does not say that the token is active",
             Self::IssuedAtMissing => "`iat` is missing",
             Self::IssuedInFuture => "`iat` lies in the future",
             Self::IssuerMissing => "`iss` is missing",
@@ -161,6 +169,7 @@ impl Rejected {
             Self::KeyUnknown => "no key of the issuer fits `kid` and `alg`",
             Self::KeysUnavailable => "the issuer's keys are not there yet, or too old",
             Self::LifetimeTooLong => "the lifetime is longer than the issuer's tokens may have",
+            Self::NotBearer => "its issuer does not say that `token_type` is `Bearer`",
             Self::NotThreeParts => "not three parts joined by two dots",
             Self::NotYetValid => "`nbf` lies in the future",
             Self::SignatureInvalid => "the signature does not verify",

@@ -103,7 +103,7 @@ impl Gate {
     pub fn attempt(&self, call: &Call) -> Result<Outcome, u32> {
         Self::with(call, |request| match self.engine.attempt(request, &self.world) {
             Attempt::Decided(decision) => Ok(Outcome::of(decision, call)),
-            Attempt::Undecided(seconds) => Err(seconds),
+            Attempt::Undecided(wait) => Err(wait.seconds),
         })
     }
 

@@ -12,30 +12,30 @@ use super::{Options, UPSTREAM, cluster_type, fill, yaml};
 const PROVIDER: &str = include_str!("provider.yaml");
 const TLS: &str = include_str!("tls.yaml");
 
-/// A server that publishes keys.
+/// A server that publishes keys, or is asked about tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provider {
     /// What the policy calls it.
     pub cluster: String,
-    /// One of the URLs that are fetched there.
+    /// One of the URLs there.
     pub url: Url,
 }
 
-/// The servers that `policy` fetches keys from, each once.
+/// The servers that `policy` fetches keys from or asks about tokens, each once.
 ///
 /// # Errors
 ///
 /// One name for two servers, or the name of the API behind: a cluster is one server here.
 pub fn providers(policy: &Policy) -> Result<Vec<Provider>, ClusterConflict> {
     let mut named: BTreeMap<&str, &Url> = BTreeMap::new();
-    for (_, source) in policy.trusted.sources() {
-        let conflict = || ClusterConflict(source.cluster.clone());
-        if source.cluster == UPSTREAM {
+    for (cluster, url) in policy.trusted.servers() {
+        let conflict = || ClusterConflict(cluster.to_owned());
+        if cluster == UPSTREAM {
             return Err(conflict());
         }
         let place = |url: &Url| (url.is_secure(), url.host().to_owned(), url.port());
-        let first = named.entry(&source.cluster).or_insert(&source.url);
-        if place(first) != place(&source.url) {
+        let first = named.entry(cluster).or_insert(url);
+        if place(first) != place(url) {
             return Err(conflict());
         }
     }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::page::{Page, code, repository};
 
 /// Where each type of the schema stands in a policy, as the reference writes it.
-const PLACES: [(&str, &str); 20] = [
+const PLACES: [(&str, &str); 21] = [
     ("Agent", "agents.NAME."),
     ("ApiKey", "api_keys.keys[]."),
     ("ApiKeys", "api_keys."),
@@ -17,6 +17,7 @@ const PLACES: [(&str, &str); 20] = [
     ("ClaimNames", "issuers[].claims."),
     ("Condition", "CONDITION."),
     ("Headers", "headers."),
+    ("Introspection", "issuers[].introspection."),
     ("IssuedBefore", "revocations.issued_before[]."),
     ("Issuer", "issuers[]."),
     ("Jwks", "issuers[].jwks."),

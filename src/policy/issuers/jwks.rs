@@ -9,7 +9,7 @@ use crate::policy::wire;
 use crate::token::{KeySet, Keys, Symmetric};
 
 /// The longest name of a cluster, in bytes.
-const MAX_CLUSTER_BYTES: usize = 256;
+pub(super) const MAX_CLUSTER_BYTES: usize = 256;
 
 const DEFAULT_REFRESH: u32 = 600;
 const DEFAULT_MAX_STALENESS: u32 = 86_400;

@@ -8,10 +8,13 @@ use sha2::{Digest, Sha256};
 /// Bytes of the hash that are shown: 12 hexadecimal digits.
 const SHOWN: usize = 6;
 
+/// The member that is hashed as empty, whatever it says.
+const SECRET: &str = "client_secret";
+
 /// The first 12 hexadecimal digits of a SHA-256 over the policy's values.
 ///
 /// The same for the same policy from YAML, JSON and `Struct`, in whatever order its keys were
-/// written and whether a number was `1` or `1.0`. It tells revisions apart in logs and metrics and
+/// written, whether a number was `1` or `1.0`, and whatever `client_secret` is. It tells revisions apart in logs and metrics and
 /// is no protection against somebody who seeks two policies with one fingerprint.
 pub fn fingerprint(policy: &Value) -> String {
     let mut hash = Sha256::new();
@@ -42,7 +45,11 @@ fn feed(hash: &mut Sha256, value: &Value) {
             feed_length(hash, members.len());
             for key in BinaryHeap::from_iter(members.keys().map(String::as_str)).into_sorted_vec() {
                 feed_text(hash, key);
-                members.get(key).into_iter().for_each(|member| feed(hash, member));
+                match members.get(key) {
+                    // Backends and auditors see the fingerprint: nobody is to try secrets on it.
+                    Some(Value::String(_)) if key == SECRET => feed_text(hash, ""),
+                    member => member.into_iter().for_each(|member| feed(hash, member)),
+                }
             }
         }
     }
@@ -76,6 +83,16 @@ mod tests {
         let read = |text| serde_json::from_str::<Value>(text).unwrap();
         let one = fingerprint(&read(r#"{"a":1,"b":[0.0]}"#));
         assert_eq!(one, fingerprint(&read(r#"{"b":[-0.0],"a":1.0}"#)));
+    }
+
+    #[test]
+    fn a_secret_cannot_be_tried_on_a_fingerprint() {
+        let with = |secret| {
+            fingerprint(&json!({ "introspection": { "client_id": "a", "client_secret": secret } }))
+        };
+        assert_eq!(with(json!("one")), with(json!("two")));
+        assert_ne!(with(json!("one")), with(json!(1)));
+        assert_ne!(with(json!("one")), with(json!({ "role": "reader" })));
     }
 
     #[test]

@@ -33,6 +33,10 @@ pub struct Sent {
     pub url: String,
     /// Milliseconds for the answer.
     pub timeout: u32,
+    /// The form that is sent along, if there is one.
+    pub form: Option<String>,
+    /// Who sends it.
+    pub authorization: Option<String>,
     /// When, in nanoseconds since 1970.
     pub at: u64,
 }
@@ -139,6 +143,8 @@ impl Host for World {
             upstream: fetch.upstream.to_owned(),
             url: format!("{}://{}{}", fetch.scheme, fetch.authority, fetch.path),
             timeout: fetch.timeout_millis,
+            form: fetch.form.map(|form| form.fields.to_owned()),
+            authorization: fetch.form.and_then(|form| form.authorization).map(str::to_owned),
             at: self.0.now.get().as_nanos(),
         });
         Ok(call)

@@ -64,8 +64,8 @@ fn requests(linker: &mut Linker<Vm>) -> Result<()> {
          upstream_size: u32,
          headers: u32,
          headers_size: u32,
-         _body: u32,
-         _body_size: u32,
+         body: u32,
+         body_size: u32,
          _trailers: u32,
          _trailers_size: u32,
          timeout: u32,
@@ -74,6 +74,7 @@ fn requests(linker: &mut Linker<Vm>) -> Result<()> {
                 let upstream = read(g, upstream, upstream_size)?;
                 let upstream = String::from_utf8_lossy(&upstream).into_owned();
                 let headers = decode(&read(g, headers, headers_size)?);
+                let body = read(g, body, body_size)?;
                 let vm = g.data();
                 if vm.configures && vm.profile == Profile::Nginx {
                     bail!("the worker exits: a request was sent while configuring");
@@ -87,7 +88,7 @@ fn requests(linker: &mut Linker<Vm>) -> Result<()> {
                 world.next_call += 1;
                 let id = world.next_call;
                 let (root, worker) = (vm.context, vm.number);
-                world.calls.push(Call { id, root, worker, upstream, headers, timeout });
+                world.calls.push(Call { id, root, worker, upstream, headers, body, timeout });
                 drop(world);
                 write(g, token, &id.to_le_bytes())
             })

@@ -49,6 +49,8 @@ pub struct Call {
     pub upstream: String,
     /// The header fields.
     pub headers: Vec<Field>,
+    /// The body.
+    pub body: Vec<u8>,
     /// Milliseconds for the answer.
     pub timeout: u32,
 }

@@ -1,0 +1,69 @@
+//! Tokens that only their issuer can read.
+
+use std::rc::Rc;
+
+use super::Engine;
+use crate::denial::Refusal;
+use crate::host::{Host, Timestamp};
+use crate::introspection::{Introspection, News, Word};
+use crate::keys::Response;
+use crate::session::Session;
+use crate::token::{Rejected, Verified};
+
+impl Engine {
+    /// What issuers are asked about their tokens.
+    pub const fn introspection(&self) -> &Introspection {
+        &self.introspection
+    }
+
+    /// Why a token is not accepted, or not yet, that is not known and only its issuer can read;
+    /// nothing if it is another kind of token.
+    pub(super) fn inquire(&self, token: &str, now: Timestamp) -> Option<Refusal> {
+        let inquiry = self.introspection.about(token)?;
+        if let Some(refusal) = self.introspection.known(&inquiry, now) {
+            return Some(refusal);
+        }
+        // From here on the caller costs somebody something: a question, whoever made the token up.
+        Some(self.introspection.ask(&inquiry, now))
+    }
+
+    /// Sends the questions that requests have led to; what came of it is for the log.
+    pub fn ask(&self, host: &impl Host) -> Vec<News> {
+        self.introspection.send(host)
+    }
+
+    /// Takes an issuer's answer about a token; what came of it is for the log.
+    pub fn answered(&self, call: u32, response: &Response<'_>, host: &impl Host) -> Option<News> {
+        let now = host.now();
+        let mut word = self.introspection.answered(call, response, now)?;
+        let news = word.news.take();
+        match self.open(&mut word, now) {
+            None => {}
+            Some(Ok(session)) => {
+                if let Ok(mut sessions) = self.sessions.try_borrow_mut() {
+                    sessions.insert(word.token.as_bytes(), Rc::new(session));
+                }
+            }
+            Some(Err(refusal)) => self.introspection.refuse(&word, &refusal, now),
+        }
+        news
+    }
+
+    /// What a token is good for, by its issuer's word; nothing if that has no meaning.
+    fn open(&self, word: &mut Word, now: Timestamp) -> Option<Result<Session, Refusal>> {
+        let members = word.members.take()?;
+        let trusted = &self.policy.trusted;
+        let issuer = (word.issuer, trusted.issuers.get(word.issuer)?);
+        let shape = trusted.shape(word.issuer)?;
+        let is_machines = |claims: &_| shape.is_machines(claims);
+        let verified = Verified::introspected(issuer, members, is_machines, now);
+        let verified = verified.map(|mut verified: Verified<'_>| {
+            let cached = now.as_secs().saturating_add(word.cache.into());
+            verified.expires = verified.expires.min(cached);
+            verified
+        });
+        let session = verified.map_err(Rejected::into);
+        let session = session.and_then(|verified| Session::open(&self.policy, verified));
+        Some(session.map(|session| session.weighing(word.length)))
+    }
+}
