@@ -66,7 +66,14 @@ impl Request {
         stream.set_write_timeout(Some(PATIENCE))?;
         stream.write_all(&self.bytes(to))?;
         let mut answer = Vec::new();
-        stream.take(MAX_RESPONSE).read_to_end(&mut answer).context("the answer broke off")?;
+        let (mut stream, mut part) = (stream.take(MAX_RESPONSE), [0; 4096]);
+        // Not to the end: after an answer of its own Envoy waits a second for us to hang up.
+        while !is_whole(&answer) {
+            match stream.read(&mut part).context("the answer broke off")? {
+                0 => break,
+                count => answer.extend(part.iter().take(count)),
+            }
+        }
         Response::parse(&answer)
     }
 
@@ -86,6 +93,17 @@ impl Request {
         text.extend(self.body.as_bytes());
         text
     }
+}
+
+/// Whether an answer that says how long it is, is there to its end.
+fn is_whole(answer: &[u8]) -> bool {
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut head = httparse::Response::new(&mut headers);
+    let Ok(httparse::Status::Complete(start)) = head.parse(answer) else { return false };
+    let mut named = head.headers.iter();
+    let length = named.find(|header| header.name.eq_ignore_ascii_case("content-length"));
+    let length = length.and_then(|header| str::from_utf8(header.value).ok()?.parse().ok());
+    length.is_some_and(|length: usize| answer.len().saturating_sub(start) >= length)
 }
 
 /// Fields as in a query or a form.
@@ -214,7 +232,7 @@ impl Echo {
 
 #[cfg(test)]
 mod tests {
-    use super::{Response, encode};
+    use super::{Response, encode, is_whole};
 
     #[test]
     fn nothing_in_a_field_can_end_it() {
@@ -238,6 +256,21 @@ mod tests {
         for broken in ["", "3\r\nab", "3\r\nabc\r\n", "x"] {
             assert!(Response::parse(format!("{head}{broken}").as_bytes()).is_err(), "{broken}");
         }
+    }
+
+    #[test]
+    fn an_answer_ends_where_it_says_and_otherwise_with_the_connection() {
+        let answer = |length: &str, body: &str| format!("HTTP/1.1 200 OK\r\n{length}\r\n{body}");
+        for (length, body, whole) in [
+            ("Content-Length: 3\r\n", "ab", false),
+            ("Content-Length: 3\r\n", "abc", true),
+            ("content-length: 0\r\n", "", true),
+            ("Transfer-Encoding: chunked\r\n", "0\r\n\r\n", false),
+            ("", "abc", false),
+        ] {
+            assert_eq!(is_whole(answer(length, body).as_bytes()), whole, "{length}{body}");
+        }
+        assert!(!is_whole(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n"));
     }
 
     #[test]
