@@ -7,6 +7,8 @@ import { ALGORITHMS } from './keys.mjs';
 
 const SCOPES = 'crm.read crm.write';
 const RESOURCES = ['https://api.crm.example', 'https://billing.crm.example'];
+// Access tokens for this one say nothing to anybody but the provider.
+const OPAQUE_RESOURCE = 'https://opaque.crm.example';
 const PEOPLE = {
   ada: { roles: ['editor'], org_id: 'acme' },
 };
@@ -25,11 +27,20 @@ const CLIENTS = [
   {
     client_id: 'crm-web',
     application_type: 'native',
-    grant_types: ['authorization_code'],
+    grant_types: ['authorization_code', 'refresh_token'],
     redirect_uris: ['http://127.0.0.1/callback'],
     response_types: ['code'],
     token_endpoint_auth_method: 'none',
     id_token_signed_response_alg: 'RS256',
+  },
+  // Asks what opaque tokens are, and does nothing else.
+  {
+    client_id: 'crm gateway',
+    client_secret: 'a secret: 100% of everybody & his dog know it',
+    grant_types: [],
+    redirect_uris: [],
+    response_types: [],
+    token_endpoint_auth_method: 'client_secret_basic',
   },
 ];
 
@@ -48,10 +59,13 @@ export function create(issuer, keys) {
     pkce: { required: () => true },
     ttl: { Grant: 600, IdToken: 300, Interaction: 600, Session: 600 },
     findAccount: (ctx, id) => PEOPLE[id] && { accountId: id, claims: () => ({ sub: id }) },
+    issueRefreshToken: (ctx, client) => client.grantTypeAllowed('refresh_token'),
     interactions: { url: (ctx, interaction) => `/interaction/${interaction.uid}` },
     features: {
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
+      introspection: { enabled: true, allowedPolicy: (ctx, client) => client.clientId === 'crm gateway' },
+      revocation: { enabled: true, allowedPolicy: (ctx, client, token) => client.clientId === token.clientId },
       resourceIndicators: {
         enabled: true,
         defaultResource: () => undefined,
@@ -70,15 +84,11 @@ export function create(issuer, keys) {
 
 /// What an access token for `resource` is (RFC 8707).
 function resourceServer(resource, client) {
+  const about = { audience: resource, scope: SCOPES, accessTokenTTL: 300 };
+  if (resource === OPAQUE_RESOURCE) return { ...about, accessTokenFormat: 'opaque' };
   if (!RESOURCES.includes(resource)) throw new errors.InvalidTarget();
   const alg = client?.idTokenSignedResponseAlg ?? 'ES256';
-  return {
-    audience: resource,
-    scope: SCOPES,
-    accessTokenFormat: 'jwt',
-    accessTokenTTL: 300,
-    jwt: { sign: { alg } },
-  };
+  return { ...about, accessTokenFormat: 'jwt', jwt: { sign: { alg } } };
 }
 
 /// Says yes for whoever is asked: Ada logs in, and consents to everything.

@@ -23,6 +23,12 @@ use crate::lab::{path_from_env, repository};
 pub const API: &str = "https://api.crm.example";
 /// Another one.
 pub const OTHER_API: &str = "https://billing.crm.example";
+/// An API for which it issues opaque tokens.
+pub const OPAQUE_API: &str = "https://opaque.crm.example";
+/// The client that may ask what an opaque token is.
+pub const GATEWAY: &str = "crm gateway";
+/// What proves that it does.
+pub const GATEWAY_SECRET: &str = "a secret: 100% of everybody & his dog know it";
 /// A client that is an agent: it has a secret.
 pub const AGENT: &str = "support-bot";
 /// A client in which people log in: it has none.
@@ -61,6 +67,8 @@ pub struct Login {
     pub access_token: String,
     /// What tells the client who logged in, and opens nothing.
     pub id_token: String,
+    /// What the client gets other tokens with, and opens nothing.
+    pub refresh_token: String,
 }
 
 impl Provider {
@@ -135,7 +143,7 @@ impl Provider {
     ///
     /// It does not do so in time.
     pub fn rotate(&mut self) -> anyhow::Result<()> {
-        self.order("rotate")
+        self.order("rotate").map(|_| ())
     }
 
     /// From now on only keys are published that sign.
@@ -144,13 +152,67 @@ impl Provider {
     ///
     /// It does not do so in time.
     pub fn retire(&mut self) -> anyhow::Result<()> {
-        self.order("retire")
+        self.order("retire").map(|_| ())
     }
 
-    fn order(&mut self, order: &str) -> anyhow::Result<()> {
+    /// From now on nobody is there, or somebody again.
+    ///
+    /// # Errors
+    ///
+    /// It does not do so in time.
+    pub fn go(&mut self, away: bool) -> anyhow::Result<()> {
+        self.order(if away { "away" } else { "back" }).map(|_| ())
+    }
+
+    /// From now on it takes a second and a half to say what a token is, or no time.
+    ///
+    /// # Errors
+    ///
+    /// It does not do so in time.
+    pub fn slow(&mut self, slow: bool) -> anyhow::Result<()> {
+        self.order(if slow { "slow" } else { "quick" }).map(|_| ())
+    }
+
+    /// How often it was asked what a token is since this was asked last.
+    ///
+    /// # Errors
+    ///
+    /// It does not say so in time.
+    pub fn asked(&mut self) -> anyhow::Result<u64> {
+        self.order("asked")?.get("asked").and_then(Value::as_u64).context("no count")
+    }
+
+    fn order(&mut self, order: &str) -> anyhow::Result<Value> {
         let orders = self.orders.as_mut().context("the provider takes no orders")?;
         writeln!(orders, "{order}")?;
-        self.hear()?.get("keys").context("the provider did not do it").map(|_| ())
+        let said = self.hear()?;
+        said.get("keys").context("the provider did not do it")?;
+        Ok(said)
+    }
+
+    /// Where it says what an opaque token is (RFC 7662).
+    ///
+    /// # Errors
+    ///
+    /// It does not tell.
+    pub fn introspection_endpoint(&self) -> anyhow::Result<String> {
+        let metadata = self.metadata()?;
+        let url = metadata.get("introspection_endpoint").and_then(Value::as_str);
+        Ok(url.context("no `introspection_endpoint`")?.to_owned())
+    }
+
+    /// The agent gives a token of its own back (RFC 7009).
+    ///
+    /// # Errors
+    ///
+    /// The provider does not take it.
+    pub fn revoke(&self, token: &str) -> anyhow::Result<()> {
+        let fields = [("client_id", AGENT), ("client_secret", SECRET), ("token", token)];
+        let response = Request::form("/token/revocation", &fields).send(self.address)?;
+        if response.status != 200 {
+            bail!("the provider answered {}", answer(&response));
+        }
+        Ok(())
     }
 
     /// The agent's own token for `resource` (RFC 6749 §4.4, RFC 8707).
@@ -221,6 +283,7 @@ impl Provider {
         Ok(Login {
             access_token: text("access_token").context("no access token")?,
             id_token: text("id_token").context("no ID token")?,
+            refresh_token: text("refresh_token").context("no refresh token")?,
         })
     }
 
