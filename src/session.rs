@@ -125,6 +125,11 @@ impl Session {
         Self { weight, ..self }
     }
 
+    /// Whether it is the session of a token about which its issuer was asked.
+    pub const fn is_introspected(&self) -> bool {
+        matches!(self.caller, Caller::Token(_)) && self.signer.is_none()
+    }
+
     /// Whether the token is valid at `now`.
     fn is_valid(&self, now: Timestamp) -> bool {
         (self.not_before..self.expires).contains(&now.as_secs())

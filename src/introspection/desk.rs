@@ -101,6 +101,11 @@ impl Introspection {
         self.seats.is_empty()
     }
 
+    /// Whether an issuer is asked about `token`, if it is not known.
+    pub fn asks_about(&self, token: &str) -> bool {
+        self.about(token).is_some()
+    }
+
     /// How many questions have no answer yet.
     pub fn pending(&self) -> usize {
         self.state.borrow().questions.len()

@@ -64,10 +64,10 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Whether it says something of the issuer, and not of one token: too long a question is the
-    /// doing of whoever sent the token.
+    /// Whether it says something of the issuer, and not of one token: too long a question is
+    /// the doing of whoever sent the token.
     pub(super) const fn is_the_issuers(self) -> bool {
-        !matches!(self, Self::Status(413 | 414 | 431) | Self::TooLong)
+        !matches!(self, Self::Status(413 | 414 | 431))
     }
 }
 

@@ -1,6 +1,7 @@
 //! `postern explain`.
 
 mod finding;
+mod introspection;
 mod memory;
 mod report;
 mod text;
@@ -25,7 +26,8 @@ use watch::Watch;
 ///
 /// Runs the engine that the filter runs. Nothing is remembered between two runs, so limits are
 /// those of a caller that has not called before. Nothing is fetched either: where the policy has
-/// a URL for keys, give them with --jwks. Exit code 1 if the request is denied.
+/// a URL for keys, give them with --jwks; what the issuer of an opaque token would answer, with
+/// --introspection. Exit code 1 if the request is denied.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -34,6 +36,8 @@ Examples:
   postern explain policy.yaml --path /v1/contacts --token-file token.jwt \\
     --jwks https://login.crm.example/=jwks.json
   postern explain policy.yaml --path /v1/contacts --key-file acme.key
+  postern explain policy.yaml --path /v1/contacts --token-file opaque.txt \\
+    --introspection answer.json
 A token given by --token shows in lists of processes and in the shell's history; one given by
 --token-file does not. Neither is ever printed.")]
 pub(super) struct Explain {
@@ -62,6 +66,9 @@ pub(super) struct Explain {
     /// another
     #[arg(long, value_name = "ISSUER=FILE")]
     jwks: Vec<Provided>,
+    /// What the issuer of an opaque token answers about it (RFC 7662), as JSON
+    #[arg(long, value_name = "FILE")]
+    introspection: Option<Input>,
     /// When the request comes, if not now: in RFC 3339 or in seconds since 1970
     #[arg(long, value_name = "TIME")]
     at: Option<Moment>,
@@ -72,7 +79,7 @@ pub(super) struct Explain {
 
 impl Explain {
     pub(super) fn run(&self) -> anyhow::Result<Answer> {
-        let files = self.jwks.iter().map(|provided| &provided.file);
+        let files = self.jwks.iter().map(|provided| &provided.file).chain(&self.introspection);
         let secrets = self.token_file.iter().chain(&self.key_file);
         one_stdin([&self.file].into_iter().chain(secrets).chain(files))?;
         let (_, mut policy) = Source::read(&self.file)?.policy()?;
@@ -82,7 +89,8 @@ impl Explain {
             None => self.token.as_ref().map(|token| token.trim().to_owned()),
         };
         let mut headers = self.headers()?;
-        headers.extend(token.map(|token| ("authorization".to_owned(), format!("Bearer {token}"))));
+        let bearer = token.as_ref().map(|token| format!("Bearer {token}"));
+        headers.extend(bearer.map(|value| ("authorization".to_owned(), value)));
         if let Some(input) = &self.key_file {
             let keys = policy.api_keys.as_ref().context("the policy has no `api_keys`")?;
             headers.push((keys.header().to_owned(), input.read_word()?));
@@ -100,6 +108,9 @@ impl Explain {
 
         // Nobody else decides here, so one decision needs no random name.
         let engine = Engine::new(policy, [0; 16]);
+        if let Some(file) = &self.introspection {
+            introspection::answer(&engine, &request, &host, (token.as_deref(), file))?;
+        }
         let mut watch = Watch::new(engine.policy(), &request);
         let decision = engine.decide(&request, &host, &mut watch);
 

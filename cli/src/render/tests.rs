@@ -2,7 +2,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Options, Upstream, envoy, providers, yaml};
+use super::{Options, Provider, Upstream, envoy, providers, yaml};
 
 fn read(text: &str) -> Value {
     serde_saphyr::from_str(text).expect("YAML")
@@ -110,6 +110,20 @@ fn each_server_that_keys_are_fetched_from_is_a_cluster_that_checks_its_name() {
     let plain = &bootstrap["static_resources"]["clusters"][2];
     assert_eq!((&plain["name"], &plain["type"]), (&json!("plain"), &json!("STATIC")));
     assert_eq!(plain["transport_socket"], Value::Null);
+}
+
+#[test]
+fn the_server_that_is_asked_about_tokens_is_a_cluster_too() {
+    let asking = |cluster: &str| {
+        let mut policy = read(&std::fs::read_to_string(repository("policies/crm.yaml")).unwrap());
+        policy["issuers"][0]["introspection"] =
+            json!({ "url": "https://ask.example/introspect", "cluster": cluster });
+        postern::policy::Policy::compile(&policy).unwrap().0
+    };
+    let found = providers(&asking("ask")).unwrap();
+    let [Provider { cluster, url }] = &found[..] else { panic!("{found:?}") };
+    assert_eq!((cluster.as_str(), url.host(), url.port()), ("ask", "ask.example", 443));
+    providers(&asking("upstream")).unwrap_err();
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod check;
 mod explain;
+mod introspection;
 mod key;
 mod lab;
 mod plumbing;

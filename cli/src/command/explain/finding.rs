@@ -58,6 +58,9 @@ pub(super) struct Route {
 #[derive(Default, Serialize)]
 pub(super) struct Token {
     pub(super) verified: bool,
+    /// Whether its issuer vouches for it when asked, and not by a signature.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) introspected: bool,
     pub(super) issuer: Option<String>,
     pub(super) algorithm: Option<String>,
     pub(super) key_id: Option<String>,
@@ -71,10 +74,26 @@ impl Token {
         };
         Self {
             verified,
+            introspected: false,
             issuer: decoded.text("iss").map(str::to_owned),
             algorithm: decoded.parameter("alg").map(str::to_owned),
             key_id: decoded.parameter("kid").map(str::to_owned),
             expires: decoded.date("exp").map(Moment::from_secs),
+        }
+    }
+}
+
+impl Token {
+    /// An opaque token, by what its issuer says.
+    pub(super) fn introspected(policy: &Policy, session: &Session) -> Self {
+        let expires = "exp".parse().ok().and_then(|path| session.claims.get(&path)?.as_f64());
+        let issuer = session.principal().map(|one| policy.trusted.identifier(one.issuer));
+        Self {
+            verified: true,
+            introspected: true,
+            issuer: issuer.map(str::to_owned),
+            expires: expires.map(|seconds| Moment::from_secs(seconds.floor() as i64)),
+            ..Self::default()
         }
     }
 }

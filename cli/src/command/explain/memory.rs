@@ -3,7 +3,10 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use postern::host::{Expected, Host, HostError, Stored, Swap, Timestamp};
+use postern::host::{Expected, Fetch, Host, HostError, Stored, Swap, Timestamp};
+
+/// The number of whatever is sent: one answer at most is given on the command line.
+pub(super) const CALL: u32 = 1;
 
 /// A store in memory and a clock that stands.
 pub(super) struct Memory {
@@ -38,6 +41,11 @@ impl Host for Memory {
         };
         store.insert(key.to_vec(), Stored { value: value.to_vec(), version });
         Ok(Swap::Done)
+    }
+
+    /// Nothing goes anywhere.
+    fn fetch(&self, _: &Fetch<'_>) -> Result<u32, HostError> {
+        Ok(CALL)
     }
 }
 

@@ -123,11 +123,17 @@ fn route_lines(route: &Route) -> Vec<String> {
 
 fn token_lines(token: &Token, now: Moment) -> Vec<String> {
     let by = |name: &Option<String>| name.as_ref().map(|name| format!("`{name}`"));
-    let Some(algorithm) = by(&token.algorithm) else { return Vec::new() };
     let issuer = by(&token.issuer).unwrap_or_else(|| "no issuer".to_owned());
     let key = by(&token.key_id).map_or_else(String::new, |key| format!(", key {key}"));
     let expires = token.expires.map(|at| format!("{at} ({})", at.seen_from(now)));
     let expires = expires.unwrap_or_else(|| "no end".to_owned());
+    if token.introspected {
+        return vec![
+            format!("opaque; {issuer} says that it is active"),
+            format!("valid until {expires}"),
+        ];
+    }
+    let Some(algorithm) = by(&token.algorithm) else { return Vec::new() };
     if token.verified {
         let issuer = format!("of {issuer}, signed with {algorithm}{key}");
         vec![issuer, format!("valid until {expires}")]

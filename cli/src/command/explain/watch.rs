@@ -86,7 +86,11 @@ impl<'a> Watch<'a> {
         match &session.caller {
             Caller::Key(key) => self.passed(Finding::Key(Key::of(key))),
             Caller::Token(principal) => {
-                self.passed(Finding::Token(self.token(true)));
+                let token = match session.is_introspected() {
+                    true => Token::introspected(self.policy, session),
+                    false => self.token(true),
+                };
+                self.passed(Finding::Token(token));
                 self.passed(Finding::Principal(Principal::of(self.policy, principal)));
             }
         }
