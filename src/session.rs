@@ -250,7 +250,8 @@ impl Sessions {
 }
 
 /// A whole token. Equality looks at all of it; the hash only at its end, where the signature is:
-/// only tokens with a valid one are ever kept, so nobody can make many that collide.
+/// only tokens with a valid one, or that their issuer vouches for, are ever kept, so nobody can make
+/// many that collide.
 #[derive(PartialEq, Eq)]
 struct Key(Box<[u8]>);
 

@@ -39,6 +39,7 @@ mod validity;
 
 pub use algorithm::{Algorithm, Algorithms, UnknownAlgorithm};
 pub use claims::{ClaimPath, Claims, InvalidClaimPath, is_identifier};
+pub use introspected::Expected;
 pub use issuer::{Issuer, IssuerId, Issuers, IssuersError, Keys, Leeway};
 pub use jws::{MAX_TOKEN_BYTES, is_opaque};
 pub(crate) use key::essence;

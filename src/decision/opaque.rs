@@ -8,7 +8,7 @@ use crate::host::{Host, Timestamp};
 use crate::introspection::{Introspection, News, Word};
 use crate::keys::Response;
 use crate::session::Session;
-use crate::token::{Rejected, Verified};
+use crate::token::{Expected, Rejected, Verified};
 
 impl Engine {
     /// What issuers are asked about their tokens.
@@ -55,8 +55,11 @@ impl Engine {
         let trusted = &self.policy.trusted;
         let issuer = (word.issuer, trusted.issuers.get(word.issuer)?);
         let shape = trusted.shape(word.issuer)?;
-        let is_machines = |claims: &_| shape.is_machines(claims);
-        let verified = Verified::introspected(issuer, members, is_machines, now);
+        let expected = Expected {
+            access_tokens_only: word.access_tokens_only,
+            is_machines: &|claims| shape.is_machines(claims),
+        };
+        let verified = Verified::introspected(issuer, members, &expected, now);
         let verified = verified.map(|mut verified: Verified<'_>| {
             let cached = now.as_secs().saturating_add(word.cache.into());
             verified.expires = verified.expires.min(cached);

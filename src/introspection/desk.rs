@@ -78,6 +78,8 @@ pub(crate) struct Word {
     pub(crate) members: Option<Map<String, Value>>,
     /// Bytes of the answer.
     pub(crate) length: usize,
+    /// Whether the issuer calls nothing active but access tokens.
+    pub(crate) access_tokens_only: bool,
     /// For how many seconds the answer is good.
     pub(crate) cache: u32,
     pub(crate) news: Option<News>,
@@ -252,8 +254,9 @@ impl Introspection {
                 (None, seat.failed(failure, begun, now))
             }
         };
-        let (issuer, length, cache) = (seat.issuer, response.length, seat.source.cache);
-        Some(Word { issuer, token, members, length, cache, news, digest })
+        let (issuer, length, source) = (seat.issuer, response.length, &seat.source);
+        let (cache, access_tokens_only) = (source.cache, source.access_tokens_only);
+        Some(Word { issuer, token, members, length, access_tokens_only, cache, news, digest })
     }
 
     /// Remembers that a token is not accepted.

@@ -19,6 +19,8 @@ pub struct Source {
     pub client: Option<Client>,
     /// What its opaque tokens begin with; where it is not said, all that are opaque may be its.
     pub token_prefix: Option<String>,
+    /// Whether it calls nothing active but access tokens.
+    pub access_tokens_only: bool,
     /// For how long an answer is good, in seconds: for no longer than the token in any case.
     pub cache: u32,
     /// How long the issuer has to answer, in seconds.
@@ -144,6 +146,7 @@ mod tests {
             cluster: "login".to_owned(),
             client,
             token_prefix: None,
+            access_tokens_only: false,
             cache: 60,
             timeout: 5,
             hold: 2,

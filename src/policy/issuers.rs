@@ -218,7 +218,9 @@ fn compile_one(
         problems.add(Problem::new(message).at(here.clone()));
         return None;
     }
-    if profile == Profile::Jwt && preset == wire::Preset::Rfc9068 && !says_what_a_machine_is {
+    // RFC 9068 says what `sub` is in a program's token; RFC 7662 does not.
+    let is_open = profile == Profile::Jwt || source.is_some();
+    if is_open && preset == wire::Preset::Rfc9068 && !says_what_a_machine_is {
         let message = "no preset, and nothing under `machine`: a program's token whose `sub` is \
                        not its client is taken for a person's";
         problems.add(Problem::warning(message).at(here.clone()));

@@ -6,12 +6,19 @@ use serde_json::{Map, Value};
 use super::{Claims, Issuer, IssuerId, Profile, Rejected, Validity, Verified};
 use crate::host::Timestamp;
 
+/// What the policy says of an issuer's answers.
+pub struct Expected<'a> {
+    /// It calls nothing active but access tokens, so it need not say that something is one.
+    pub access_tokens_only: bool,
+    /// Whether claims without `sub` are a client's own.
+    pub is_machines: &'a dyn Fn(&Claims) -> bool,
+}
+
 impl<'p> Verified<'p> {
     /// Takes an issuer's word for a token of its own: the `members` of its answer.
     ///
     /// Where a token in the compact serialization proves where it comes from by a signature, this
-    /// one does by whom we asked. All else is checked as in such a token. `is_machines` says
-    /// whether claims without `sub` are a client's own.
+    /// one does by whom we asked. All else is checked as in such a token.
     ///
     /// # Errors
     ///
@@ -19,7 +26,7 @@ impl<'p> Verified<'p> {
     pub fn introspected(
         (issuer_id, issuer): (IssuerId, &'p Issuer),
         mut members: Map<String, Value>,
-        is_machines: impl FnOnce(&Claims) -> bool,
+        expected: &Expected<'_>,
         now: Timestamp,
     ) -> Result<Self, Rejected> {
         // RFC 7662 §2.2: nothing but `true` is; a word or a number is somebody's mistake.
@@ -27,9 +34,12 @@ impl<'p> Verified<'p> {
             return Err(Rejected::Inactive);
         }
         // An endpoint tells of refresh tokens too, and those are for the issuer alone.
-        match members.get("token_type").and_then(Value::as_str) {
-            Some(kind) if kind.eq_ignore_ascii_case("bearer") => {}
-            Some(kind) if kind.eq_ignore_ascii_case("dpop") => return Err(Rejected::UnboundToken),
+        match members.get("token_type") {
+            None if expected.access_tokens_only => {}
+            Some(Value::String(kind)) if kind.eq_ignore_ascii_case("bearer") => {}
+            Some(Value::String(kind)) if kind.eq_ignore_ascii_case("dpop") => {
+                return Err(Rejected::UnboundToken);
+            }
             _ => return Err(Rejected::NotBearer),
         }
         let claims = Claims::from_members(members)?;
@@ -49,7 +59,7 @@ impl<'p> Verified<'p> {
         let subject = match claims.subject() {
             Some(subject) => subject.to_owned(),
             // Who acts for somebody acts for somebody with a name.
-            None if claims.actor().is_none() && is_machines(&claims) => client.clone(),
+            None if claims.actor().is_none() && (expected.is_machines)(&claims) => client.clone(),
             None => return Err(Rejected::SubjectMissing),
         };
         Ok(Self { issuer_id, issuer, signer: None, subject, client, claims, not_before, expires })

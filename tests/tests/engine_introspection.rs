@@ -250,6 +250,15 @@ fn rfc6749_1_5_a_refresh_token_is_active_too_and_opens_nothing() {
     }
     assert_eq!(verdict(&with("token_type", "DPoP")), "unbound_token");
     assert_eq!(verdict(&with("token_type", "bearer")), "allow");
+    // Some issuers tell of nothing else, and then need not say so; what they do say counts.
+    let mut policy = asking();
+    policy["issuers"][0]["introspection"]["access_tokens_only"] = json!(true);
+    assert_eq!(verdict_under(&policy, &without("token_type")), "allow");
+    for kind in [json!("refresh_token"), json!(null), json!(true), json!("")] {
+        let code = verdict_under(&policy, &with("token_type", kind.clone()));
+        assert_eq!(code, "invalid_token", "{kind}");
+    }
+    assert_eq!(verdict_under(&policy, &with("token_type", "DPoP")), "unbound_token");
 }
 
 #[test]

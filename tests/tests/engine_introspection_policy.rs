@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 fn asking(introspection: &Value) -> Value {
     let mut policy = policy();
     policy["issuers"][0]["introspection"] = introspection.clone();
+    policy["issuers"][0]["machine"] = json!({ "subject": "{client}" });
     policy
 }
 
@@ -94,6 +95,16 @@ fn tokens_that_go_without_tls_are_a_warning() {
     let expected = "issuers[0].introspection.url: tokens and secrets that go without TLS";
     assert!(told.contains(expected), "{told}");
     assert!(Policy::compile(&asking(&sound())).is_ok());
+}
+
+#[test]
+fn what_a_programs_token_looks_like_is_to_be_said_for_no_standard_does() {
+    let mut policy = asking(&sound());
+    policy["issuers"][0].as_object_mut().unwrap().remove("machine");
+    let told = problems(&policy);
+    assert!(told.contains("issuers[0]: no preset, and nothing under `machine`"), "{told}");
+    policy["issuers"][0]["preset"] = json!("keycloak");
+    assert_eq!(problems(&policy), "");
 }
 
 #[test]

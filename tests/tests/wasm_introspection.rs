@@ -367,6 +367,22 @@ fn a_remembered_opaque_token_costs_what_a_remembered_jwt_does() {
 }
 
 #[test]
+fn a_host_that_calls_back_in_the_midst_of_every_call_gets_the_same_answers() {
+    for profile in HOLDING {
+        let mut proxy = proxy(profile, 1);
+        proxy.worker(0).interrupt();
+        assert_eq!(proxy.request(&opaque("op-1")).outcome, Outcome::Held);
+        let call = the_call(&proxy);
+        woken_as_allowed(&mut proxy, &call);
+        assert_eq!(proxy.request(&opaque("op-2")).outcome, Outcome::Held);
+        let call = the_call(&proxy);
+        assert_eq!(proxy.answer(&call, INACTIVE)[0].status(), Some(401));
+        assert_eq!(proxy.request(&opaque("op-3")).outcome, Outcome::Held);
+        assert_not_ready(&proxy.pass(2_100)[0].1);
+    }
+}
+
+#[test]
 fn every_function_of_the_host_may_fail_and_nobody_is_let_through_for_it() {
     let functions = [
         "proxy_http_call",

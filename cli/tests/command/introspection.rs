@@ -18,7 +18,7 @@ fn lab() -> Lab {
     let lab = Lab::new();
     let introspection = format!(
         "    introspection:\n      url: https://login.crm.example/introspect\n      \
-         cluster: login\n      client_id: gateway\n      client_secret: {SECRET}\n"
+         cluster: login\n      client_id: gateway\n      client_secret: {SECRET}\n    machine: {{ subject: \"{{client}}\" }}\n"
     );
     let second = "  - issuer: https://login.partner.example/";
     let policy = lab.read("policy.yaml").replace(second, &format!("{introspection}{second}"));

@@ -27,6 +27,7 @@ pub(super) fn compile(
         client_id,
         client_secret,
         token_prefix,
+        access_tokens_only,
         cache,
         timeout,
         hold,
@@ -80,7 +81,7 @@ pub(super) fn compile(
         problems.add(Problem::warning(message).at(place));
     }
     let client = client_id.map(|id| Client { id, secret: client_secret });
-    Some(Source { url, cluster, client, token_prefix, cache, timeout, hold })
+    Some(Source { url, cluster, client, token_prefix, access_tokens_only, cache, timeout, hold })
 }
 
 /// Finds issuers between which a token does not decide: each is told of the first such other.

@@ -21,6 +21,10 @@ pub struct Introspection {
     pub client_secret: Option<Secret>,
     /// What its opaque tokens begin with. Where several issuers are asked, each needs one.
     pub token_prefix: Option<String>,
+    /// Whether the endpoint calls nothing active but access tokens. Only then may `token_type` be
+    /// missing in an answer.
+    #[serde(default)]
+    pub access_tokens_only: bool,
     /// For how long its answer is good, at most `1h`; `60s` when left out. Never for longer than
     /// the token.
     pub cache: Option<Seconds>,
