@@ -32,6 +32,8 @@ pub struct Setup {
     pub wasm: PathBuf,
     /// How many workers it has.
     pub workers: u32,
+    /// What its last cluster gets besides.
+    pub cluster_options: String,
     /// Where the configuration and the logs go; must be there.
     pub directory: PathBuf,
     /// The API behind.
@@ -58,7 +60,11 @@ impl Envoy {
     pub fn start(setup: Setup, policy: &Value) -> anyhow::Result<Self> {
         let any_port = SocketAddr::new(std::net::Ipv4Addr::LOCALHOST.into(), 0);
         let configuration = render::envoy(policy, &setup.options(any_port, policy)?);
-        fs::write(setup.directory.join("bootstrap.yaml"), configuration.bootstrap)?;
+        // The clusters end where the overload manager begins.
+        let end = "\noverload_manager:";
+        let options = format!("{}{end}", setup.cluster_options);
+        let bootstrap = configuration.bootstrap.replacen(end, &options, 1);
+        fs::write(setup.directory.join("bootstrap.yaml"), bootstrap)?;
         fs::write(setup.filter_file(), configuration.filter)?;
         let mut envoy = Self {
             child: setup.spawn()?,

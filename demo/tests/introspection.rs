@@ -3,17 +3,19 @@
 #![cfg(test)]
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use postern_demo::client::{Request, Response};
+use base64ct::{Base64, Encoding as _};
+use postern_demo::client::{Request, Response, encode};
 use postern_demo::clock::wait_for;
 use postern_demo::provider::{
     AGENT, API, GATEWAY, GATEWAY_SECRET, OPAQUE_API, Provider, USER, WEB,
 };
-use postern_demo::{Lab, Settings};
+use postern_demo::{Lab, Settings, repository};
 use serde_json::{Value, json};
 
 /// How long anything may take that is to happen at all.
@@ -228,6 +230,41 @@ fn a_caller_who_hangs_up_leaves_its_question_to_the_next() {
         .unwrap();
     asked += provider.asked().unwrap();
     assert!(asked <= 2, "{asked} questions of two workers");
+}
+
+#[test]
+fn the_proxy_may_have_the_secret_in_the_policys_place() {
+    let provider = Provider::start().unwrap();
+    let mut policy = policy(&provider, "60s");
+    let introspection = policy["issuers"][0]["introspection"].as_object_mut().unwrap();
+    introspection.remove("client_id");
+    introspection.remove("client_secret");
+
+    // The client and its secret, as Envoy has them.
+    let secret = repository().join(".run").join(format!("secret-{}.yaml", std::process::id()));
+    let encoded = |text| encode(&[("", text)]).trim_start_matches('=').to_owned();
+    let pair = format!("{}:{}", encoded(GATEWAY), encoded(GATEWAY_SECRET));
+    let value = format!("Basic {}", Base64::encode_string(pair.as_bytes()));
+    let resource = json!({
+        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
+        "name": "introspection",
+        "generic_secret": { "secret": { "inline_string": value } },
+    });
+    fs::create_dir_all(repository().join(".run")).unwrap();
+    fs::write(&secret, json!({ "resources": [resource] }).to_string()).unwrap();
+    let options = fs::read_to_string(repository().join("envoy/credential.yaml")).unwrap();
+    let options =
+        options.replace("path: envoy/secret.yaml", &format!("path: {}", secret.display()));
+    let options = options.lines().map(|line| format!("    {line}\n")).collect();
+
+    let settings = Settings { policy: policy.clone(), ..Settings::from_env().unwrap() };
+    let without = Lab::start_as_written(settings.clone()).unwrap();
+    let token = agents(&provider);
+    assert_eq!(ask(without.address(), &token), "not_ready", "who asks is nobody");
+    let with = Lab::start_as_written(Settings { cluster_options: options, ..settings }).unwrap();
+    assert_eq!(ask_often(with.address(), &token), only("allow"), "{}", with.envoy.log_tail());
+    assert_eq!(ask(with.address(), "made-up"), "invalid_token");
+    fs::remove_file(secret).unwrap();
 }
 
 #[test]
