@@ -15,7 +15,7 @@ use postern_demo::clock::wait_for;
 use postern_demo::provider::{
     AGENT, API, GATEWAY, GATEWAY_SECRET, OPAQUE_API, Provider, USER, WEB,
 };
-use postern_demo::{Lab, Settings, repository};
+use postern_demo::{Lab, Published, Settings, repository};
 use serde_json::{Value, json};
 
 /// How long anything may take that is to happen at all.
@@ -230,6 +230,28 @@ fn a_caller_who_hangs_up_leaves_its_question_to_the_next() {
         .unwrap();
     asked += provider.asked().unwrap();
     assert!(asked <= 2, "{asked} questions of two workers");
+}
+
+#[test]
+fn when_the_policy_is_replaced_while_somebody_waits_everybody_is_answered() {
+    let (mut provider, lab) = start("60s");
+    let to = lab.address();
+    provider.slow(true).unwrap();
+    for round in 0..3 {
+        let tokens: Vec<_> = (0..8).map(|_| agents(&provider)).collect();
+        let codes: Vec<_> = thread::scope(|scope| {
+            let callers = tokens.iter().map(|token| scope.spawn(move || ask(to, token)));
+            let callers: Vec<_> = callers.collect();
+            let mut policy = lab.policy().clone();
+            policy["revision"] = json!(format!("round-{round}"));
+            assert_eq!(lab.publish(&policy).unwrap(), Published::Accepted);
+            callers.into_iter().map(|caller| caller.join().unwrap()).collect()
+        });
+        assert!(codes.iter().all(|code| code == "allow" || code == "not_ready"), "{codes:?}");
+    }
+    provider.slow(false).unwrap();
+    let token = agents(&provider);
+    assert_eq!(ask_often(to, &token), only("allow"), "{}", lab.envoy.log_tail());
 }
 
 #[test]
