@@ -63,6 +63,8 @@ impl Engine {
         let verified = verified.map(|mut verified: Verified<'_>| {
             let cached = now.as_secs().saturating_add(word.cache.into());
             verified.expires = verified.expires.min(cached);
+            // Nor is the answer any older than a clock that goes back would have it.
+            verified.not_before = verified.not_before.max(now.as_secs());
             verified
         });
         let session = verified.map_err(Rejected::into);

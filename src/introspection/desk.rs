@@ -11,7 +11,7 @@ use super::refused::{Digest, Refused};
 use super::{Failure, News, SECOND, Source, answer};
 use crate::denial::{Denial, Refusal, Wait};
 use crate::host::{Fetch, Form, Host, Timestamp};
-use crate::keys::Response;
+use crate::keys::{self, Response};
 use crate::token::{self, IssuerId};
 
 /// Questions that one worker has under way, or is about to send; further ones are not asked.
@@ -26,6 +26,9 @@ const UNKNOWN_FOR: u64 = SECOND;
 
 /// How much longer than the issuer's time to answer a question is remembered.
 const SLACK: u64 = SECOND;
+
+/// The longest that a question is remembered, in nanoseconds.
+const LONGEST: u64 = keys::Source::MAX_TIMEOUT_SECS as u64 * SECOND + SLACK;
 
 /// What one worker asks issuers about tokens, and knows of those that are not accepted.
 pub struct Introspection {
@@ -144,7 +147,7 @@ impl Introspection {
     pub(crate) fn known(&self, inquiry: &Inquiry<'_>, now: Timestamp) -> Option<Refusal> {
         let state = self.state.borrow();
         let asked = || state.questions.iter().find(|one| one.digest == inquiry.digest);
-        let asked = || asked().filter(|question| question.until > now.as_nanos());
+        let asked = || asked().filter(|question| question.is_open(now.as_nanos()));
         state
             .refused
             .find(&inquiry.digest, now.as_nanos())
@@ -157,7 +160,7 @@ impl Introspection {
         let now = now.as_nanos();
         let Some(seat) = self.seats.get(inquiry.seat) else { return Denial::NotReady.into() };
         let state = &mut *self.state.borrow_mut();
-        state.questions.retain(|question| question.until > now);
+        state.questions.retain(|question| question.is_open(now));
         if state.questions.len() >= MAX_QUESTIONS {
             return not_ready("too many tokens are being asked about");
         }
@@ -223,7 +226,7 @@ impl Introspection {
     /// The next question that is to be sent, and its form.
     fn next_unsent(&self, now: u64) -> Option<(u32, usize, String)> {
         let state = &mut *self.state.borrow_mut();
-        state.questions.retain(|question| question.until > now);
+        state.questions.retain(|question| question.is_open(now));
         let question = state.questions.iter_mut().find(|question| question.call.is_none())?;
         let source = &self.seats.get(question.seat)?.source;
         question.begun = now;
@@ -270,6 +273,14 @@ impl Introspection {
         let wait = hold.map(|seconds| Wait { seconds, question: Some(question) });
         let why = not_ready("the issuer has not said yet whether the token is active");
         Refusal { wait, ..why }
+    }
+}
+
+impl Question {
+    /// Whether an answer may still come; not if the clock has gone back since it was sent.
+    const fn is_open(&self, now: u64) -> bool {
+        let left = self.until.saturating_sub(now);
+        left > 0 && left <= LONGEST
     }
 }
 
