@@ -10,6 +10,7 @@
 //! | [`token`] | bytes on the wire -> verified claims |
 //! | [`keys`] | key sets that are fetched: found, renewed, shared by all workers |
 //! | [`api_key`] | the secret on the wire -> the API key that the policy lists |
+//! | [`binding`] | is the caller the one that the token was given to |
 //! | [`principal`] | verified claims -> who is calling, for whom, acting through whom |
 //! | [`session`] | what a token settles, remembered |
 //! | [`revocation`] | has any of it been taken back |
@@ -25,6 +26,7 @@
 pub mod api_key;
 pub mod audit;
 pub mod authorize;
+pub mod binding;
 pub mod decision;
 pub mod denial;
 pub mod fields;

@@ -33,8 +33,17 @@ struct Stream {
     root: u32,
     /// That of the root when the request came; what replaces it later is for later requests.
     engine: Option<Rc<Engine>>,
-    /// `None`, too, when the reply was our own.
-    rate_limit: Option<RateLimit>,
+    /// Nothing when the reply was our own.
+    told: Told,
+}
+
+/// What the response to a request is to say.
+#[derive(Default)]
+pub(super) struct Told {
+    /// Of its caller's limits.
+    pub(super) rate_limit: Option<RateLimit>,
+    /// Of the nonce that its caller's next proof is to have.
+    pub(super) dpop_nonce: Option<String>,
 }
 
 /// A new context: a root when `parent` is 0, else a stream of that root.
@@ -43,7 +52,7 @@ pub(super) fn create(context: u32, parent: u32) {
         if parent != 0 {
             if contexts.streams.len() < MAX_STREAMS {
                 let engine = contexts.roots.get(&parent).cloned().flatten();
-                let stream = Stream { root: parent, engine, rate_limit: None };
+                let stream = Stream { root: parent, engine, told: Told::default() };
                 contexts.streams.insert(context, stream);
             }
         } else if contexts.roots.len() < MAX_ROOTS {
@@ -77,17 +86,18 @@ pub(super) fn engine(stream: u32) -> Option<Rc<Engine>> {
     with(|contexts| contexts.streams.get(&stream)?.engine.clone())
 }
 
-/// Keeps what the response to a request is to say of its caller's limits.
-pub(super) fn keep(stream: u32, rate_limit: Option<RateLimit>) {
+/// Keeps what the response to a request is to say.
+pub(super) fn keep(stream: u32, told: Told) {
     with(|contexts| {
-        contexts.streams.get_mut(&stream)?.rate_limit = rate_limit;
+        contexts.streams.get_mut(&stream)?.told = told;
         Some(())
     });
 }
 
 /// What was kept for the response, once.
-pub(super) fn take(stream: u32) -> Option<RateLimit> {
-    with(|contexts| contexts.streams.get_mut(&stream)?.rate_limit.take())
+pub(super) fn take(stream: u32) -> Told {
+    let told = with(|contexts| Some(std::mem::take(&mut contexts.streams.get_mut(&stream)?.told)));
+    told.unwrap_or_default()
 }
 
 /// Forgets a context; the engine, if it was a root's.

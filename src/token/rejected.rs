@@ -81,8 +81,6 @@ pub enum Rejected {
     TooLong,
     /// `typ` does not say access token (RFC 9068 §4, RFC 8725 §3.11).
     TypeNotAccessToken,
-    /// `cnf` binds it to a key that the request does not prove (RFC 8705 §3, RFC 9449 §7.2).
-    UnboundToken,
     /// `b64` is there (RFC 7797 §7).
     UnencodedPayload,
 }
@@ -95,7 +93,6 @@ impl Rejected {
             Self::Expired => Denial::ExpiredToken,
             Self::KeyUnknown => Denial::UnknownKey,
             Self::KeysUnavailable => Denial::NotReady,
-            Self::UnboundToken => Denial::UnboundToken,
             Self::ActorMalformed
             | Self::AlgorithmMissing
             | Self::AlgorithmNotAllowed
@@ -168,7 +165,6 @@ impl Rejected {
             Self::TokenIdMissing => "`jti` is missing",
             Self::TooLong => "the token or its header is too long",
             Self::TypeNotAccessToken => "`typ` does not say access token",
-            Self::UnboundToken => "`cnf` binds the token to a key, and no proof is checked",
             Self::UnencodedPayload => "`b64` is present",
         }
     }

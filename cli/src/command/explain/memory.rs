@@ -5,15 +5,16 @@ use std::collections::HashMap;
 
 use postern::host::{Expected, Host, HostError, Stored, Swap, Timestamp};
 
-/// A store in memory and a clock that stands.
+/// A store in memory, a clock that stands, and one connection.
 pub(super) struct Memory {
     now: Timestamp,
+    certificate: Option<[u8; 32]>,
     store: RefCell<HashMap<Vec<u8>, Stored>>,
 }
 
 impl Memory {
-    pub(super) fn new(now: Timestamp) -> Self {
-        Self { now, store: RefCell::default() }
+    pub(super) fn new(now: Timestamp, certificate: Option<[u8; 32]>) -> Self {
+        Self { now, certificate, store: RefCell::default() }
     }
 }
 
@@ -39,6 +40,15 @@ impl Host for Memory {
         store.insert(key.to_vec(), Stored { value: value.to_vec(), version });
         Ok(Swap::Done)
     }
+
+    fn peer_certificate(&self) -> Option<[u8; 32]> {
+        self.certificate
+    }
+
+    /// Nonces live as long as this process, so nobody needs to guess them.
+    fn random(&self) -> Result<[u8; 16], HostError> {
+        Ok([0; 16])
+    }
 }
 
 #[cfg(test)]
@@ -47,7 +57,7 @@ mod tests {
 
     #[test]
     fn a_value_is_replaced_only_by_whoever_saw_it() {
-        let host = Memory::new(Timestamp::from_secs(1));
+        let host = Memory::new(Timestamp::from_secs(1), None);
         assert_eq!(host.swap(b"k", b"a", Expected::Version(1)), Ok(Swap::Conflict));
         assert_eq!(host.swap(b"k", b"a", Expected::Absent), Ok(Swap::Done));
         assert_eq!(host.swap(b"k", b"b", Expected::Absent), Ok(Swap::Conflict));
