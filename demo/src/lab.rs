@@ -28,6 +28,8 @@ pub struct Settings {
     pub policy: Value,
     /// How many workers Envoy has.
     pub workers: u32,
+    /// What is otherwise in its bootstrap: what stands there once, and what is to.
+    pub edits: Vec<(String, String)>,
 }
 
 impl Settings {
@@ -47,6 +49,7 @@ impl Settings {
             wasm: path_from_env("POSTERN_WASM")?,
             policy,
             workers: 2,
+            edits: Vec::new(),
         })
     }
 }
@@ -106,13 +109,14 @@ impl Lab {
     }
 
     fn with_policy(settings: Settings, cast: Cast) -> anyhow::Result<Self> {
-        let Settings { envoy, wasm, policy, workers } = settings;
+        let Settings { envoy, wasm, policy, workers, edits } = settings;
         let backend = Backend::start()?;
         let directory = Directory::new()?;
         let setup = Setup {
             program: envoy,
             wasm,
             workers,
+            edits,
             directory: directory.0.clone(),
             upstream: backend.address(),
         };
