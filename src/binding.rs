@@ -199,14 +199,18 @@ pub struct Evidence<'a> {
 
 impl<'a> Evidence<'a> {
     /// Takes a header that is evidence; whether it is. A backend may read other spellings alike, so
-    /// they count too.
+    /// they are in the way. They prove nothing themselves: whoever keeps callers from sending the
+    /// one may let the other pass.
     pub fn take(&mut self, checks: &Checks, name: &[u8], value: &'a [u8]) -> bool {
         if checks.dpop.is_some() && folds_to(name, PROOF_HEADER) {
             self.proof.add(value);
             return true;
         }
         if checks.mtls.is_some() && folds_to(name, CERTIFICATE_HEADER) {
-            self.certificate.add(value);
+            match name.eq_ignore_ascii_case(CERTIFICATE_HEADER) {
+                true => self.certificate.add(value),
+                false => self.certificate = Sole::Several,
+            }
             return true;
         }
         false
