@@ -110,6 +110,12 @@ impl Bindings {
         Self(self.0 & other.0)
     }
 
+    /// What one of the two permits.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Whether a token may be bound so.
     pub const fn permits(self, binding: Option<Binding>) -> bool {
         let bit = match binding {

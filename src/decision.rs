@@ -39,6 +39,8 @@ pub struct Engine {
     nonces: Nonces,
     /// What a `DPoP` proof may be signed with, as challenges say it.
     dpop_algs: Option<String>,
+    /// How the tokens of one issuer or the other may be bound.
+    bindings: Bindings,
     keys: KeyRing,
     ids: Ids,
     /// What the backend is told of whoever uses a public route.
@@ -156,6 +158,7 @@ impl Engine {
             key_sessions: RefCell::default(),
             leases: RefCell::default(),
             nonces: Nonces::default(),
+            bindings: policy.required.of_any(policy.trusted.issuers.iter().map(|(id, _)| id)),
             dpop_algs: policy.binding.dpop.as_ref().map(Dpop::algs),
             keys: KeyRing::new(&policy.trusted.issuers, seed),
             ids: Ids::new(seed),
@@ -418,6 +421,7 @@ impl Engine {
     fn refuse(&self, refusal: &Refusal, seen: &Seen<'_>, id: &str) -> Reply {
         let permission = seen.operation.and_then(|operation| self.permission(operation));
         let bindings = seen.operation.map_or(Bindings::ALL, |operation| operation.bindings);
+        let bindings = bindings.and(self.bindings);
         refusal.reply(&Told {
             decision: id,
             permission,

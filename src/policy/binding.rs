@@ -33,6 +33,12 @@ impl Required {
         scopes.filter_map(|scope| self.scopes.get(scope)).fold(own, |all, one| all.and(*one))
     }
 
+    /// How a token of one of these issuers may be bound, before any scope is looked at.
+    pub fn of_any(&self, issuers: impl Iterator<Item = IssuerId>) -> Bindings {
+        let of = |issuer| self.issuers.get(&issuer).copied().unwrap_or_default();
+        issuers.map(of).reduce(Bindings::or).unwrap_or_default()
+    }
+
     /// Resolves what issuers and scopes require.
     pub(super) fn compile(
         issuers: Vec<(String, Option<wire::RequireBinding>)>,

@@ -4,7 +4,7 @@
 
 use postern_cli::mint::{Algorithm, PrivateKey, Proof};
 use postern_tests::engine::{
-    Call, Gate, NOW, Outcome, call, compact, get, policy, problems, token, user,
+    Call, Gate, ISSUER, NOW, Outcome, call, compact, get, issuer, policy, problems, token, user,
 };
 use serde_json::{Value, json};
 
@@ -234,6 +234,20 @@ fn a_route_that_takes_one_scheme_offers_one() {
     assert_eq!(schemes(&read(&user("crm.read"))), ["Bearer", "DPoP"]);
     // Another scheme would not mend this.
     assert_eq!(schemes(&call("PUT", "/v1/contacts/1").bearer(&user("crm.read"))), ["Bearer"]);
+}
+
+#[test]
+fn where_every_issuer_wants_one_scheme_one_is_offered() {
+    let mut policy = with(json!({ "mtls": {}, "dpop": {} }));
+    policy["issuers"][0]["require_binding"] = "dpop".into();
+    let offered = |policy: &Value| {
+        let outcome = Gate::new(policy).ask(&get("/v1/contacts"));
+        outcome.response("www-authenticate").len()
+    };
+    assert_eq!(offered(&policy), 1);
+    policy["issuers"].as_array_mut().unwrap().push(issuer("https://login.partner.example/"));
+    policy["agents"]["support-bot"]["issuer"] = ISSUER.into();
+    assert_eq!(offered(&policy), 2);
 }
 
 #[test]
