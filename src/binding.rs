@@ -265,15 +265,17 @@ pub fn prove(
         }
         (Some(Binding::Key(thumbprint)), Scheme::Dpop) => {
             let dpop = checks.dpop.as_ref().ok_or(Unproven::BindingUnchecked)?;
-            let fresh = match dpop.nonce {
-                true => Some(nonces.fresh(host, now).ok_or(Unproven::StoreUnavailable)?),
-                false => None,
-            };
-            let proven = dpop.check(&thumbprint, request, fresh.as_ref(), now);
-            if let Some(fresh) = &fresh
-                && !matches!(proven, Ok((_, nonce::Age::Current)))
-            {
-                *next_nonce = Some(fresh.text());
+            let fresh = || nonces.fresh(host, now).ok_or(Unproven::StoreUnavailable);
+            let usual = if dpop.nonce { Some(fresh()?) } else { None };
+            let proven = dpop.check(&thumbprint, request, usual.as_ref(), now);
+            match (proven, usual) {
+                (_, None) | (Ok((_, nonce::Age::Current)), _) => {}
+                (Err(Unproven::NonceStale), _) => {
+                    // Or ours is: the store may have lost the secret, and have another by now.
+                    nonces.forget();
+                    *next_nonce = Some(fresh()?.text());
+                }
+                (_, Some(fresh)) => *next_nonce = Some(fresh.text()),
             }
             let (mark, _) = proven?;
             replay::record(&mark, host, now)

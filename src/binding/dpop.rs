@@ -1,11 +1,10 @@
 //! The proof that a caller has the key its token is bound to (RFC 9449).
 
-use base64ct::{Base64UrlUnpadded, Encoding};
 use sha2::{Digest as _, Sha256};
 
 use super::nonce::{Age, Fresh};
 use super::replay::Mark;
-use super::{Digest, Origin, Request, Sole, Unproven};
+use super::{Digest, Origin, Request, Sole, Unproven, digest};
 use crate::host::Timestamp;
 use crate::token::{Algorithms, Claims, Embedded, Rejected, Unusable};
 
@@ -154,9 +153,8 @@ impl<'a> Claimed<'a> {
 
 /// Whether `hash` is the SHA-256 of `token` in base64url (RFC 9449 §4.2).
 fn hashes_to(token: &[u8], hash: &str) -> bool {
-    let digest: Digest = Sha256::digest(token).into();
-    let mut text = [0; 43];
-    Base64UrlUnpadded::encode(&digest, &mut text).is_ok_and(|text| text == hash)
+    let ours: Digest = Sha256::digest(token).into();
+    digest(hash) == Some(ours)
 }
 
 const fn malformed(rejected: Rejected) -> Unproven {

@@ -6,7 +6,6 @@
 
 use std::cell::Cell;
 
-use base64ct::{Base64UrlUnpadded, Encoding};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
@@ -57,6 +56,11 @@ impl Nonces {
         Some(Fresh { secret, slot: now.as_nanos() / (SLOT_SECS * 1_000_000_000) })
     }
 
+    /// Looks for the secret anew, the next time that it is needed.
+    pub(super) fn forget(&self) {
+        self.secret.set(None);
+    }
+
     /// The secret that all workers share, made if there is none.
     fn share(&self, host: &impl Host) -> Option<Secret> {
         for _ in 0..MAX_ATTEMPTS {
@@ -92,31 +96,38 @@ pub(super) struct Fresh {
 }
 
 impl Fresh {
-    /// The nonce to give out: 22 characters of base64url.
+    /// The nonce to give out: 32 hexadecimal digits.
     pub(super) fn text(&self) -> String {
-        let mac = self.mac(self.slot).map(|mac| mac.finalize().into_bytes());
-        let bytes = mac.as_ref().and_then(|mac| mac.first_chunk::<NONCE_BYTES>());
-        bytes.map(|bytes| Base64UrlUnpadded::encode_string(bytes)).unwrap_or_default()
+        self.of(self.slot)
     }
 
     /// How old `nonce` is, if it is good.
     pub(super) fn age(&self, nonce: &str) -> Option<Age> {
-        let mut bytes = [0; NONCE_BYTES];
-        let nonce = Base64UrlUnpadded::decode(nonce, &mut bytes).ok()?;
-        if nonce.len() != NONCE_BYTES {
-            return None;
-        }
-        let is_of =
-            |slot| self.mac(slot).is_some_and(|mac| mac.verify_truncated_left(nonce).is_ok());
-        if is_of(self.slot) {
+        if is(&self.of(self.slot), nonce) {
             return Some(Age::Current);
         }
-        self.slot.checked_sub(1).filter(|before| is_of(*before)).map(|_| Age::Previous)
+        let before = self.slot.checked_sub(1)?;
+        is(&self.of(before), nonce).then_some(Age::Previous)
     }
 
-    fn mac(&self, slot: u64) -> Option<Hmac<Sha256>> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.secret).ok()?;
+    fn of(&self, slot: u64) -> String {
+        let mut text = String::with_capacity(2 * NONCE_BYTES);
+        // A key may have any length.
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.secret) else { return text };
         mac.update(&slot.to_be_bytes());
-        Some(mac)
+        for byte in mac.finalize().into_bytes().into_iter().take(NONCE_BYTES) {
+            let digits = [byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16));
+            text.extend(digits.into_iter().flatten());
+        }
+        text
     }
+}
+
+/// Whether two texts are the same, in a time that does not tell how much of them is.
+fn is(ours: &str, theirs: &str) -> bool {
+    let differ = |(one, other): (u8, u8)| one ^ other;
+    let bytes = ours.bytes().zip(theirs.bytes()).map(differ);
+    ours.len() == 2 * NONCE_BYTES
+        && theirs.len() == ours.len()
+        && bytes.fold(0, |all, byte| all | byte) == 0
 }

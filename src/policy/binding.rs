@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use hashbrown::HashMap;
-
 use super::issuers::Trusted;
-use super::problem::{Path, Problem, Problems, quoted};
+use super::problem::{Path, Problem, Problems, Segment};
 use super::{duration::Seconds, resource, wire};
 use crate::binding::{Bindings, CertificateSource, Checks, Dpop, Origin};
 use crate::token::{Algorithm, Algorithms, IssuerId};
@@ -16,27 +14,36 @@ const DEFAULT_MAX_AGE: u32 = 60;
 /// What proofs may be signed with where the policy does not say.
 const DEFAULT_ALGORITHMS: [Algorithm; 2] = [Algorithm::EdDsa, Algorithm::Es256];
 
-/// How tokens have to be bound, by issuer and by scope.
+/// How tokens have to be bound, by issuer and by scope: those that say.
 #[derive(Debug, Default)]
 pub struct Required {
-    issuers: HashMap<IssuerId, Bindings>,
-    scopes: HashMap<String, Bindings>,
+    issuers: Vec<(IssuerId, Bindings)>,
+    /// INVARIANT: in the order of their names.
+    scopes: Vec<(String, Bindings)>,
 }
 
 impl Required {
     /// How a token of `issuer` with these scopes may be bound.
     pub fn of<'a>(&self, issuer: IssuerId, scopes: impl Iterator<Item = &'a str>) -> Bindings {
-        let own = self.issuers.get(&issuer).copied().unwrap_or_default();
+        let own = self.of_issuer(issuer);
         if self.scopes.is_empty() {
             return own;
         }
-        scopes.filter_map(|scope| self.scopes.get(scope)).fold(own, |all, one| all.and(*one))
+        let of_scope = |scope| {
+            let place = self.scopes.binary_search_by(|(name, _)| name.as_str().cmp(scope)).ok()?;
+            self.scopes.get(place).map(|(_, bindings)| *bindings)
+        };
+        scopes.filter_map(of_scope).fold(own, Bindings::and)
     }
 
     /// How a token of one of these issuers may be bound, before any scope is looked at.
     pub fn of_any(&self, issuers: impl Iterator<Item = IssuerId>) -> Bindings {
-        let of = |issuer| self.issuers.get(&issuer).copied().unwrap_or_default();
-        issuers.map(of).reduce(Bindings::or).unwrap_or_default()
+        issuers.map(|issuer| self.of_issuer(issuer)).reduce(Bindings::or).unwrap_or_default()
+    }
+
+    fn of_issuer(&self, issuer: IssuerId) -> Bindings {
+        let found = self.issuers.iter().find(|(id, _)| *id == issuer);
+        found.map(|(_, bindings)| *bindings).unwrap_or_default()
     }
 
     /// Resolves what issuers and scopes require.
@@ -45,13 +52,16 @@ impl Required {
         scopes: &BTreeMap<String, wire::Scope>,
         trusted: &Trusted,
     ) -> Self {
-        let issuers = issuers.into_iter().filter_map(|(identifier, required)| {
-            Some((trusted.find(&identifier)?, bindings(required?)))
-        });
-        let scopes = scopes
-            .iter()
-            .filter_map(|(name, scope)| Some((name.clone(), bindings(scope.require_binding?))));
-        Self { issuers: issuers.collect(), scopes: scopes.collect() }
+        let mut required = Self::default();
+        for (identifier, wanted) in issuers {
+            let found = trusted.find(&identifier).zip(wanted);
+            required.issuers.extend(found.map(|(id, wanted)| (id, bindings(wanted))));
+        }
+        for (name, scope) in scopes {
+            let wanted = scope.require_binding;
+            required.scopes.extend(wanted.map(|wanted| (name.clone(), bindings(wanted))));
+        }
+        required
     }
 }
 
@@ -70,7 +80,7 @@ pub(super) fn compile(file: &wire::File, problems: &mut Problems) -> Checks {
     let Some(wire::Binding { dpop, mtls }) = &file.binding else { return Checks::default() };
     let here = Path::root().join("binding");
     if dpop.is_none() && mtls.is_none() {
-        problems.add(Problem::new("expected `dpop`, `mtls` or both").at(here.clone()));
+        complain(problems, &here, "", "expected `dpop`, `mtls` or both");
     }
     let identifier = file.resource.as_ref().map(|one| one.identifier.as_str());
     let dpop = dpop.as_ref();
@@ -82,31 +92,42 @@ pub(super) fn compile(file: &wire::File, problems: &mut Problems) -> Checks {
     Checks { dpop, mtls }
 }
 
+/// One place for all problems: each costs the filter a call and no more.
+#[inline(never)]
+fn complain(problems: &mut Problems, here: &Path, name: &str, message: &str) {
+    let here = if name.is_empty() { here.clone() } else { here.join(name) };
+    problems.add(Problem::new(message).at(here));
+}
+
 fn compile_dpop(
     written: &wire::Dpop,
     identifier: Option<&str>,
     here: &Path,
     problems: &mut Problems,
 ) -> Option<Dpop> {
-    let wire::Dpop { origin, algorithms, max_age, nonce } = written;
-    let place = here.join("origin");
-    let origin = match (origin, identifier) {
-        (Some(origin), _) => Origin::parse(origin).ok_or_else(|| {
-            Problem::new("expected scheme, host and port only, such as `https://api.example`")
-                .at(place.clone())
-        }),
+    let wire::Dpop { origin: written, algorithms, max_age, nonce } = written;
+    let text = match (written, identifier) {
+        (Some(origin), _) => Some(origin.as_str()),
         // What is wrong with the identifier is told where it stands.
-        (None, Some(identifier)) => Ok(Origin::parse(resource::origin(identifier)?)?),
+        (None, Some(identifier)) => resource::origin(identifier),
         (None, None) => {
             let message = "a proof is for a URI: expected `origin`, or `resource`";
-            Err(Problem::new(message).at(here.clone()))
+            complain(problems, here, "", message);
+            None
         }
     };
-    let origin = problems.take(origin);
-    if origin.as_ref().is_some_and(|origin| !origin.is_secure() && !origin.is_loopback()) {
-        let message = "tokens and proofs that come without TLS can be read by whoever stands in \
-                       between: expected `https`";
-        problems.add(Problem::warning(message).at(place));
+    let origin = text.and_then(Origin::parse);
+    match &origin {
+        None if written.is_some() => {
+            let message = "expected scheme, host and port only, such as `https://api.example`";
+            complain(problems, here, "origin", message);
+        }
+        Some(origin) if !origin.is_secure() && !origin.is_loopback() => {
+            let message = "tokens and proofs that come without TLS can be read by whoever stands \
+                           in between: expected `https`";
+            problems.add(Problem::warning(message).at(here.join("origin")));
+        }
+        None | Some(_) => {}
     }
     let algorithms = match algorithms {
         None => Algorithms::from_iter(DEFAULT_ALGORITHMS),
@@ -114,23 +135,20 @@ fn compile_dpop(
     };
     let max_age = max_age.map_or(DEFAULT_MAX_AGE, Seconds::get);
     if max_age > Dpop::MAX_AGE_SECS {
-        problems.add(Problem::new("expected at most `5m`").at(here.join("max_age")));
+        complain(problems, here, "max_age", "expected at most `5m`");
     }
     Some(Dpop { origin: origin?, algorithms, max_age, nonce: *nonce })
 }
 
 fn compile_algorithms(names: &[String], here: &Path, problems: &mut Problems) -> Algorithms {
     if names.is_empty() {
-        problems.add(Problem::new("expected at least one, such as `ES256`").at(here.clone()));
+        complain(problems, here, "", "expected at least one, such as `ES256`");
     }
     let read = names.iter().enumerate().filter_map(|(index, name)| {
         let algorithm = name.parse().ok().filter(|algorithm| *algorithm != Algorithm::Hs256);
         if algorithm.is_none() {
-            let message = format!(
-                "{} is no algorithm for proofs: expected one of a public key, such as `ES256`",
-                quoted(name)
-            );
-            problems.add(Problem::new(message).at(here.join(index)));
+            let message = "expected a signature algorithm of a public key, such as `ES256`";
+            complain(problems, &here.join(index), "", message);
         }
         algorithm
     });
@@ -139,11 +157,43 @@ fn compile_algorithms(names: &[String], here: &Path, problems: &mut Problems) ->
 
 /// Finds requirements that nothing could ever fulfil.
 fn check_requirements(file: &wire::File, problems: &mut Problems) {
+    let issuers = file.issuers.iter().map(|issuer| issuer.require_binding).enumerate();
+    let issuers = issuers.map(|(index, wanted)| (Segment::Index(index), wanted, false));
+    let scopes = file.scopes.iter();
+    let scopes =
+        scopes.map(|(name, scope)| (Segment::Key(name.clone()), scope.require_binding, false));
+    let routes = file.routes.iter().enumerate();
+    let routes =
+        routes.map(|(index, route)| (Segment::Index(index), route.require_binding, route.public));
+    check_list(file, "issuers", issuers.collect(), problems);
+    check_list(file, "scopes", scopes.collect(), problems);
+    check_list(file, "routes", routes.collect(), problems);
+    // An API key is a secret that is sent, and bound to nothing.
+    for (index, key) in file.api_keys.iter().flat_map(|keys| keys.keys.iter().enumerate()) {
+        for (number, name) in key.scopes.iter().enumerate() {
+            let scope = file.scopes.get(name);
+            if scope.is_some_and(|scope| scope.require_binding.is_some()) {
+                let here = Path::root().join("api_keys").join("keys").join(index);
+                let message = "the scope wants a bound token, and an API key is bound to nothing";
+                complain(problems, &here.join("scopes").join(number), "", message);
+            }
+        }
+    }
+}
+
+/// The same of one list: of each entry its place, what it requires, and whether it is public.
+fn check_list(
+    file: &wire::File,
+    list: &'static str,
+    entries: Vec<(Segment, Option<wire::RequireBinding>, bool)>,
+    problems: &mut Problems,
+) {
     let binding = file.binding.as_ref();
     let dpop = binding.is_some_and(|binding| binding.dpop.is_some());
     let mtls = binding.is_some_and(|binding| binding.mtls.is_some());
-    let mut check = |required: Option<wire::RequireBinding>, here: &dyn Fn() -> Path| {
+    for (place, required, public) in entries {
         let message = match required {
+            Some(_) if public => "a public route has no token that could be bound",
             Some(wire::RequireBinding::Any) if !dpop && !mtls => {
                 "no binding is checked: expected `binding`"
             }
@@ -153,40 +203,9 @@ fn check_requirements(file: &wire::File, problems: &mut Problems) {
             Some(wire::RequireBinding::Mtls) if !mtls => {
                 "no client certificate is checked: expected `binding.mtls`"
             }
-            _ => return,
+            _ => continue,
         };
-        problems.add(Problem::new(message).at(here().join("require_binding")));
-    };
-    for (index, issuer) in file.issuers.iter().enumerate() {
-        check(issuer.require_binding, &|| Path::root().join("issuers").join(index));
-    }
-    for (name, scope) in &file.scopes {
-        check(scope.require_binding, &|| Path::root().join("scopes").join(name.as_str()));
-    }
-    for (index, route) in file.routes.iter().enumerate() {
-        let here = || Path::root().join("routes").join(index);
-        check(route.require_binding, &here);
-    }
-    for (index, route) in file.routes.iter().enumerate() {
-        if route.public && route.require_binding.is_some() {
-            let here = Path::root().join("routes").join(index).join("require_binding");
-            let message = "a public route has no token that could be bound";
-            problems.add(Problem::new(message).at(here));
-        }
-    }
-    // An API key is a secret that is sent, and bound to nothing.
-    for (index, key) in file.api_keys.iter().flat_map(|keys| keys.keys.iter().enumerate()) {
-        for (number, name) in key.scopes.iter().enumerate() {
-            let scope = file.scopes.get(name);
-            if scope.is_some_and(|scope| scope.require_binding.is_some()) {
-                let here = Path::root().join("api_keys").join("keys").join(index);
-                let message = format!(
-                    "scope {} wants a bound token, and an API key is bound to nothing",
-                    quoted(name)
-                );
-                problems.add(Problem::new(message).at(here.join("scopes").join(number)));
-            }
-        }
+        complain(problems, &Path::root().join(list).join(place), "require_binding", message);
     }
 }
 

@@ -318,7 +318,7 @@ fn what_makes_no_sense_is_told_where_it_stands() {
         (
             &|policy| policy["binding"] = json!({ "dpop": { "algorithms": ["ES256", "HS256"] } }),
             "binding.dpop.algorithms[1]",
-            "one of a public key",
+            "of a public key",
         ),
         (
             &|policy| policy["binding"] = json!({ "dpop": { "max_age": "6m" } }),
