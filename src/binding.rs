@@ -166,9 +166,21 @@ impl Checks {
         }
     }
 
+    /// The places of the headers that are evidence, which go where the credential goes.
+    pub fn evidence(&self, headers: &[(&[u8], &[u8])]) -> impl Iterator<Item = usize> {
+        let headers = headers.iter().enumerate();
+        headers.filter(|(_, (name, _))| self.asks_for(name)).map(|(place, _)| place)
+    }
+
     /// Whether any binding is checked.
     pub const fn any(&self) -> bool {
         self.dpop.is_some() || self.mtls.is_some()
+    }
+
+    /// Whether a header of this name is evidence, in any spelling that a backend may take for it.
+    fn asks_for(&self, name: &[u8]) -> bool {
+        (self.dpop.is_some() && folds_to(name, PROOF_HEADER))
+            || (self.mtls.is_some() && folds_to(name, CERTIFICATE_HEADER))
     }
 }
 
@@ -204,22 +216,21 @@ pub struct Evidence<'a> {
 }
 
 impl<'a> Evidence<'a> {
-    /// Takes a header that is evidence; whether it is. A backend may read other spellings alike, so
-    /// they are in the way. They prove nothing themselves: whoever keeps callers from sending the
-    /// one may let the other pass.
-    pub fn take(&mut self, checks: &Checks, name: &[u8], value: &'a [u8]) -> bool {
-        if checks.dpop.is_some() && folds_to(name, PROOF_HEADER) {
-            self.proof.add(value);
-            return true;
-        }
-        if checks.mtls.is_some() && folds_to(name, CERTIFICATE_HEADER) {
-            match name.eq_ignore_ascii_case(CERTIFICATE_HEADER) {
-                true => self.certificate.add(value),
-                false => self.certificate = Sole::Several,
+    /// What there is of it among `headers`. Another spelling that a backend may read alike is in
+    /// the way, and proves nothing itself: whoever keeps callers from sending the one may let the
+    /// other pass.
+    pub fn among(headers: &[(&[u8], &'a [u8])]) -> Self {
+        let mut evidence = Self::default();
+        for (name, value) in headers {
+            if name.eq_ignore_ascii_case(PROOF_HEADER) {
+                evidence.proof.add(value);
+            } else if name.eq_ignore_ascii_case(CERTIFICATE_HEADER) {
+                evidence.certificate.add(value);
+            } else if folds_to(name, CERTIFICATE_HEADER) {
+                evidence.certificate = Sole::Several;
             }
-            return true;
         }
-        false
+        evidence
     }
 }
 

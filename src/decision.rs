@@ -15,7 +15,7 @@ pub use request::{MAX_HEADERS, Request};
 
 use crate::audit::{self, Event, Members, Record};
 use crate::authorize;
-use crate::binding::{self, Binding, Bindings, Dpop, Nonces, Unproven};
+use crate::binding::{self, Binding, Bindings, Dpop, Evidence, Nonces, Unproven};
 use crate::denial::{Denial, Refusal, Reply, Told};
 use crate::fields::Fields;
 use crate::host::{Host, Timestamp};
@@ -221,7 +221,7 @@ impl Engine {
         if let Err(refusal) = &permit {
             witness.saw(Step::Refused(refusal));
         }
-        self.conclude(request, sifted, now, seen, permit)
+        self.conclude(request, sifted, now, &mut seen, permit)
     }
 
     /// Decides one request unless it is worth holding: of such a one nothing is charged or
@@ -232,7 +232,7 @@ impl Engine {
         let mut seen = Seen::default();
         match self.walk(request, &sifted, host, now, &mut seen, &mut ()) {
             Err(Refusal { wait: Some(seconds), .. }) => Attempt::Undecided(seconds),
-            permit => Attempt::Decided(self.conclude(request, sifted, now, seen, permit)),
+            permit => Attempt::Decided(self.conclude(request, sifted, now, &mut seen, permit)),
         }
     }
 
@@ -242,18 +242,17 @@ impl Engine {
         request: &Request<'_>,
         sifted: Sifted<'_>,
         now: Timestamp,
-        mut seen: Seen<'_>,
+        seen: &mut Seen<'_>,
         permit: Result<Permit, Refusal>,
     ) -> Decision {
         let id = self.ids.next();
-        let record = self.record(request, &sifted, now, &id, &seen, permit.as_ref().err());
+        let record = self.record(request, &sifted, now, &id, seen, permit.as_ref().err());
         let answer = match permit {
             Ok(Permit::Metadata) => Answer::Reply(self.metadata()),
             Ok(Permit::Backend(usages)) => {
-                let dpop_nonce = seen.next_nonce.take();
-                Answer::Forward(Forward { dpop_nonce, ..self.forward(sifted, &seen, id, usages) })
+                Answer::Forward(self.forward(request, sifted, seen, id, usages))
             }
-            Err(refusal) => Answer::Reply(self.refuse(&refusal, &seen, &id)),
+            Err(refusal) => Answer::Reply(self.refuse(&refusal, seen, &id)),
         };
         Decision { answer, record }
     }
@@ -307,14 +306,9 @@ impl Engine {
             return Err(Unproven::NotBoundAsRequired.into());
         }
         if binding.is_some() || seen.scheme != Scheme::Bearer {
-            let (method, evidence) = (request.method, sifted.evidence);
-            let asked =
-                binding::Request { scheme: seen.scheme, token, method, path: &path, evidence };
-            let nonces = (&self.nonces, &mut seen.next_nonce);
-            binding::prove(&self.policy.binding, binding, &asked, nonces, host, now)?;
-        }
-        if let Some(binding) = binding {
-            witness.saw(Step::Bound(binding));
+            let credential = Credential { scheme: seen.scheme, token };
+            self.prove(binding, credential, (request, &path), host, &mut seen.next_nonce)?;
+            binding.into_iter().for_each(|binding| witness.saw(Step::Bound(binding)));
         }
 
         // Authorize: may they do this.
@@ -365,6 +359,22 @@ impl Engine {
         Ok(session)
     }
 
+    /// Has the caller prove what its token is bound to. Apart, for most tokens are bound to nothing.
+    #[inline(never)]
+    fn prove(
+        &self,
+        binding: Option<Binding>,
+        Credential { scheme, token }: Credential<'_>,
+        (request, path): (&Request<'_>, &NormalPath<'_>),
+        host: &impl Host,
+        next_nonce: &mut Option<String>,
+    ) -> Result<(), Refusal> {
+        let evidence = Evidence::among(request.headers);
+        let asked = binding::Request { scheme, token, method: request.method, path, evidence };
+        let nonces = (&self.nonces, next_nonce);
+        Ok(binding::prove(&self.policy.binding, binding, &asked, nonces, host, host.now())?)
+    }
+
     fn authorize(
         &self,
         session: &Session,
@@ -398,8 +408,9 @@ impl Engine {
     /// How an allowed request goes to the backend.
     fn forward(
         &self,
+        request: &Request<'_>,
         sifted: Sifted<'_>,
-        seen: &Seen<'_>,
+        seen: &mut Seen<'_>,
         id: String,
         usages: Option<Usages>,
     ) -> Forward {
@@ -409,11 +420,11 @@ impl Engine {
         let rate_limit = limits.zip(usages).and_then(|(limits, usages)| limits.tell(&usages));
         let caller = session.map_or(&self.anonymity, |session| &session.headers);
         Forward {
-            drop: sifted.drop(keeps),
+            drop: sifted.drop(&self.policy.binding, request, keeps),
             caller: Rc::clone(caller),
             decision_id: (Rc::clone(&self.decision_id), id),
             rate_limit,
-            dpop_nonce: None,
+            dpop_nonce: seen.next_nonce.take(),
         }
     }
 

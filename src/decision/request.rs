@@ -1,6 +1,6 @@
 //! A request as the proxy sees it.
 
-use crate::binding::Evidence;
+use crate::binding::Checks;
 use crate::denial::{Denial, Refusal};
 use crate::policy::Policy;
 use crate::token::credential;
@@ -29,12 +29,8 @@ pub(super) struct Sifted<'a> {
     pub guarded: Vec<usize>,
     /// The places of the credentials, ascending.
     credentials: Vec<usize>,
-    /// The places of what proves something of the caller, ascending.
-    proofs: Vec<usize>,
     /// The API key; of several the last.
     key: Option<&'a [u8]>,
-    /// What the caller proves of itself.
-    pub evidence: Evidence<'a>,
     /// The proxy's identifier of the request.
     pub request_id: Option<&'a [u8]>,
 }
@@ -42,7 +38,6 @@ pub(super) struct Sifted<'a> {
 impl<'a> Request<'a> {
     pub(super) fn sift(&self, policy: &Policy) -> Sifted<'a> {
         let mut sifted = Sifted::default();
-        let checks = policy.binding.any();
         for (place, (name, value)) in self.headers.iter().enumerate().take(MAX_HEADERS) {
             if policy.firewall.guards(name) {
                 sifted.guarded.push(place);
@@ -53,8 +48,6 @@ impl<'a> Request<'a> {
             } else if policy.api_keys.as_ref().is_some_and(|keys| keys.is_header(name)) {
                 sifted.credentials.push(place);
                 sifted.key = Some(value);
-            } else if checks && sifted.evidence.take(&policy.binding, name, value) {
-                sifted.proofs.push(place);
             }
         }
         sifted
@@ -96,11 +89,18 @@ impl<'a> Sifted<'a> {
     }
 
     /// The places of all headers that the backend must not see, ascending.
-    pub(super) fn drop(self, keep_credential: bool) -> Vec<usize> {
+    pub(super) fn drop(
+        self,
+        checks: &Checks,
+        request: &Request<'_>,
+        keep_credential: bool,
+    ) -> Vec<usize> {
         let mut drop = self.guarded;
         if !keep_credential {
-            for place in self.credentials.into_iter().chain(self.proofs) {
-                drop.insert(drop.partition_point(|other| *other < place), place);
+            let mut add = |place| drop.insert(drop.partition_point(|other| *other < place), place);
+            self.credentials.into_iter().for_each(&mut add);
+            if checks.any() {
+                checks.evidence(request.headers).for_each(add);
             }
         }
         drop

@@ -15,6 +15,10 @@ use crate::limit::RateLimit;
 /// Requests in flight on one worker; those beyond it are denied.
 const MAX_STREAMS: usize = 1 << 18;
 
+/// Responses of one worker that are to bring a nonce; those beyond bring none, and their callers are
+/// sent one when they need it.
+const MAX_NONCES: usize = 1 << 10;
+
 /// Plugins in one VM; those beyond it have no engine and deny.
 const MAX_ROOTS: usize = 1 << 10;
 
@@ -27,23 +31,23 @@ struct Contexts {
     /// `None` until a policy was accepted.
     roots: HashMap<u32, Option<Rc<Engine>>>,
     streams: HashMap<u32, Stream>,
+    /// Of streams, what the response is to say of the nonce for the next proof. Mostly empty.
+    nonces: Vec<(u32, String)>,
+}
+
+impl Contexts {
+    fn take_nonce(&mut self, stream: u32) -> Option<String> {
+        let place = self.nonces.iter().position(|(of, _)| *of == stream)?;
+        Some(self.nonces.swap_remove(place).1)
+    }
 }
 
 struct Stream {
     root: u32,
     /// That of the root when the request came; what replaces it later is for later requests.
     engine: Option<Rc<Engine>>,
-    /// Nothing when the reply was our own.
-    told: Told,
-}
-
-/// What the response to a request is to say.
-#[derive(Default)]
-pub(super) struct Told {
-    /// Of its caller's limits.
-    pub(super) rate_limit: Option<RateLimit>,
-    /// Of the nonce that its caller's next proof is to have.
-    pub(super) dpop_nonce: Option<String>,
+    /// `None`, too, when the reply was our own.
+    rate_limit: Option<RateLimit>,
 }
 
 /// A new context: a root when `parent` is 0, else a stream of that root.
@@ -52,7 +56,7 @@ pub(super) fn create(context: u32, parent: u32) {
         if parent != 0 {
             if contexts.streams.len() < MAX_STREAMS {
                 let engine = contexts.roots.get(&parent).cloned().flatten();
-                let stream = Stream { root: parent, engine, told: Told::default() };
+                let stream = Stream { root: parent, engine, rate_limit: None };
                 contexts.streams.insert(context, stream);
             }
         } else if contexts.roots.len() < MAX_ROOTS {
@@ -86,24 +90,39 @@ pub(super) fn engine(stream: u32) -> Option<Rc<Engine>> {
     with(|contexts| contexts.streams.get(&stream)?.engine.clone())
 }
 
-/// Keeps what the response to a request is to say.
-pub(super) fn keep(stream: u32, told: Told) {
+/// Keeps what the response to a request is to say of its caller's limits.
+pub(super) fn keep(stream: u32, rate_limit: Option<RateLimit>) {
     with(|contexts| {
-        contexts.streams.get_mut(&stream)?.told = told;
+        contexts.streams.get_mut(&stream)?.rate_limit = rate_limit;
         Some(())
     });
 }
 
+/// Keeps the nonce that the response to a request is to bring.
+pub(super) fn keep_nonce(stream: u32, nonce: String) {
+    with(|contexts| {
+        let has_room = contexts.nonces.len() < MAX_NONCES;
+        has_room.then(|| contexts.nonces.push((stream, nonce)))
+    });
+}
+
+/// The nonce that was kept for the response, once.
+pub(super) fn take_nonce(stream: u32) -> Option<String> {
+    with(|contexts| contexts.take_nonce(stream))
+}
+
 /// What was kept for the response, once.
-pub(super) fn take(stream: u32) -> Told {
-    let told = with(|contexts| Some(std::mem::take(&mut contexts.streams.get_mut(&stream)?.told)));
-    told.unwrap_or_default()
+pub(super) fn take(stream: u32) -> Option<RateLimit> {
+    with(|contexts| contexts.streams.get_mut(&stream)?.rate_limit.take())
 }
 
 /// Forgets a context; the engine, if it was a root's.
 pub(super) fn delete(context: u32) -> Option<Rc<Engine>> {
     with(|contexts| match contexts.streams.remove(&context) {
-        Some(_) => None,
+        Some(_) => {
+            contexts.take_nonce(context);
+            None
+        }
         None => contexts.roots.remove(&context).flatten(),
     })
 }

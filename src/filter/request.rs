@@ -6,10 +6,10 @@ use super::abi::{self, Level, Map};
 use super::capability::{self, Capability};
 use super::host::Proxy;
 use super::pairs::{self, Pair};
-use super::{context, context::Told, edit, waiting};
+use super::{context, edit, waiting};
 use crate::audit::Record;
-use crate::decision::{Answer, Attempt, Engine, Forward, Request};
-use crate::denial::{self, Denial, Refusal, Reply};
+use crate::decision::{Answer, Attempt, Engine, Request};
+use crate::denial::{Denial, Refusal, Reply, Told};
 use crate::limit::RateLimit;
 use crate::policy::AuditLog;
 
@@ -67,13 +67,14 @@ pub(super) fn settle(stream: u32, hold: &dyn Fn(u32, &Engine, u32) -> bool) -> O
     Outcome::Answered
 }
 
-/// Tells the caller what is left of its limits, and the nonce to use next.
+/// Tells the caller what is left of its limits, and the nonce for its next proof.
 pub(super) fn on_response_headers(stream: u32) -> Action {
-    let told = context::take(stream);
-    let nonce = told.dpop_nonce.iter().map(|nonce| ("dpop-nonce", nonce.as_str()));
-    for (name, value) in told.rate_limit.iter().flat_map(RateLimit::fields).chain(nonce) {
+    for (name, value) in context::take(stream).iter().flat_map(RateLimit::fields) {
         // The response is right without them, so a proxy that takes none is no reason to fail.
         let _ = abi::add_header(Map::Response, name.as_bytes(), value.as_bytes());
+    }
+    if let Some(nonce) = context::take_nonce(stream) {
+        let _ = abi::add_header(Map::Response, b"dpop-nonce", nonce.as_bytes());
     }
     Action::Continue
 }
@@ -120,8 +121,10 @@ fn decide(stream: u32, hold: &dyn Fn(u32, &Engine, u32) -> bool) -> Result<Verdi
         Answer::Forward(forward) => {
             edit::apply(&headers, &forward, capability)
                 .map_err(|_| not_ready("the proxy did not take the headers"))?;
-            let Forward { rate_limit, dpop_nonce, .. } = forward;
-            context::keep(stream, Told { rate_limit, dpop_nonce });
+            context::keep(stream, forward.rate_limit);
+            if let Some(nonce) = forward.dpop_nonce {
+                context::keep_nonce(stream, nonce);
+            }
             Verdict::Forward
         }
     };
@@ -160,5 +163,5 @@ fn refuse(refusal: &Refusal) -> Reply {
         format!(r#"{{"decision":"deny","code":"{code}","status":{status},"reason":"{why}"}}"#);
     let _ = abi::set_property(RECORD, line.as_bytes());
     abi::log(Level::Warn, &line);
-    refusal.reply(&denial::Told::default())
+    refusal.reply(&Told::default())
 }

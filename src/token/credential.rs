@@ -72,12 +72,13 @@ pub fn find<'a>(
     let mut words = trim(value).splitn(2, |byte| *byte == b' ');
     let scheme = words.next().unwrap_or_default();
     let token = trim(words.next().unwrap_or_default());
-    let is = |known: &Scheme| scheme.eq_ignore_ascii_case(known.name().as_bytes());
-    let scheme = [Scheme::Bearer, Scheme::Dpop].into_iter().find(is);
-    match scheme {
-        Some(scheme) if !token.is_empty() => Ok(Credential { scheme, token }),
-        _ => Err(Denial::MissingToken),
-    }
+    let scheme = match scheme {
+        _ if token.is_empty() => return Err(Denial::MissingToken),
+        scheme if scheme.eq_ignore_ascii_case(b"bearer") => Scheme::Bearer,
+        scheme if scheme.eq_ignore_ascii_case(b"dpop") => Scheme::Dpop,
+        _ => return Err(Denial::MissingToken),
+    };
+    Ok(Credential { scheme, token })
 }
 
 /// Reads a credential as the token it is. What that says is for [`super::verify`].
