@@ -113,6 +113,8 @@ const fn default_port(secure: bool) -> u16 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn is(origin: &str, uri: &str, path: &str) -> bool {
@@ -209,6 +211,32 @@ mod tests {
             "https://a:99999",
         ] {
             assert_eq!(text(origin), None, "{origin}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_target_is_compared_or_refused(uri in any::<String>(), rest in "[ -~]{0,40}") {
+            let path = NormalPath::parse(b"/resource").unwrap();
+            let origin = Origin::parse("https://a.example").unwrap();
+            for uri in [uri, format!("https://{rest}"), format!("https://a.example{rest}")] {
+                if origin.has(&uri, &path) {
+                    let plain = uri.to_ascii_lowercase();
+                    prop_assert!(plain.starts_with("https://a.example"), "{uri}");
+                }
+            }
+        }
+
+        #[test]
+        fn no_other_host_is_ours(host in "[a-z@:/.%#?\\\\]{1,20}") {
+            let path = NormalPath::parse(b"/").unwrap();
+            let origin = Origin::parse("https://a.example").unwrap();
+            let uri = format!("https://{host}a.example/");
+            prop_assert!(!origin.has(&uri, &path), "{uri}");
+            let uri = format!("https://a.example{host}");
+            let rest = uri.strip_prefix("https://a.example").unwrap_or_default();
+            let is_end = rest.starts_with(['/', '?', '#', ':']);
+            prop_assert!(is_end || !origin.has(&uri, &path), "{uri}");
         }
     }
 }
