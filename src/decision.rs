@@ -16,6 +16,7 @@ pub use request::{MAX_HEADERS, Request};
 
 use crate::audit::{self, Event, Members, Record};
 use crate::authorize;
+use crate::binding::{self, Binding, Bindings, Dpop, Evidence, Nonces, Unproven};
 use crate::denial::{Denial, Refusal, Reply, Told, Wait};
 use crate::fields::Fields;
 use crate::host::{Host, Timestamp};
@@ -25,7 +26,8 @@ use crate::limit::{self, Charge, Leases, RateLimit, Usages};
 use crate::policy::{Access, Operation, PermissionId, Policy};
 use crate::route::NormalPath;
 use crate::session::{Session, Sessions};
-use crate::token::{Candidate, credential};
+use crate::token::Candidate;
+use crate::token::credential::{self, Credential, Scheme};
 use request::Sifted;
 
 /// A policy at work: decides requests, and remembers the tokens it has verified.
@@ -36,6 +38,11 @@ pub struct Engine {
     /// Those of API keys, apart: a key that comes as a token is none.
     key_sessions: RefCell<Sessions>,
     leases: RefCell<Leases>,
+    nonces: Nonces,
+    /// What a `DPoP` proof may be signed with, as challenges say it.
+    dpop_algs: Option<String>,
+    /// How the tokens of one issuer or the other may be bound.
+    bindings: Bindings,
     keys: KeyRing,
     introspection: Introspection,
     ids: Ids,
@@ -87,6 +94,8 @@ pub struct Forward {
     pub decision_id: (Rc<str>, String),
     /// What the response says of the caller's limits.
     pub rate_limit: Option<RateLimit>,
+    /// The nonce that the caller's next proof is to have, where the one at hand is getting old.
+    pub dpop_nonce: Option<String>,
 }
 
 impl Forward {
@@ -106,6 +115,8 @@ pub enum Step<'a> {
     Route(&'a Operation),
     /// The caller, by a verified token.
     Session(&'a Session),
+    /// The caller has what its token is bound to.
+    Bound(Binding),
     /// The caller may.
     Authorized,
     /// What is left of the caller's limits.
@@ -129,6 +140,10 @@ impl Witness for () {
 struct Seen<'e> {
     operation: Option<&'e Operation>,
     session: Option<Rc<Session>>,
+    /// How the token came.
+    scheme: Scheme,
+    /// The nonce that the caller's next proof is to have.
+    next_nonce: Option<String>,
 }
 
 /// What came through the whole walk.
@@ -146,6 +161,9 @@ impl Engine {
             sessions: RefCell::default(),
             key_sessions: RefCell::default(),
             leases: RefCell::default(),
+            nonces: Nonces::default(),
+            bindings: policy.required.of_any(policy.trusted.issuers.iter().map(|(id, _)| id)),
+            dpop_algs: policy.binding.dpop.as_ref().map(Dpop::algs),
             keys: KeyRing::new(&policy.trusted.issuers, seed),
             introspection: Introspection::new(policy.trusted.introspected()),
             ids: Ids::new(seed),
@@ -208,7 +226,7 @@ impl Engine {
         if let Err(refusal) = &permit {
             witness.saw(Step::Refused(refusal));
         }
-        self.conclude(request, sifted, now, &seen, permit)
+        self.conclude(request, sifted, now, &mut seen, permit)
     }
 
     /// Decides one request unless it is worth holding: of such a one nothing is charged or
@@ -219,7 +237,7 @@ impl Engine {
         let mut seen = Seen::default();
         match self.walk(request, &sifted, host, now, &mut seen, &mut ()) {
             Err(Refusal { wait: Some(wait), .. }) => Attempt::Undecided(wait),
-            permit => Attempt::Decided(self.conclude(request, sifted, now, &seen, permit)),
+            permit => Attempt::Decided(self.conclude(request, sifted, now, &mut seen, permit)),
         }
     }
 
@@ -229,14 +247,16 @@ impl Engine {
         request: &Request<'_>,
         sifted: Sifted<'_>,
         now: Timestamp,
-        seen: &Seen<'_>,
+        seen: &mut Seen<'_>,
         permit: Result<Permit, Refusal>,
     ) -> Decision {
         let id = self.ids.next();
         let record = self.record(request, &sifted, now, &id, seen, permit.as_ref().err());
         let answer = match permit {
             Ok(Permit::Metadata) => Answer::Reply(self.metadata()),
-            Ok(Permit::Backend(usages)) => Answer::Forward(self.forward(sifted, seen, id, usages)),
+            Ok(Permit::Backend(usages)) => {
+                Answer::Forward(self.forward(request, sifted, seen, id, usages))
+            }
             Err(refusal) => Answer::Reply(self.refuse(&refusal, seen, &id)),
         };
         Decision { answer, record }
@@ -271,12 +291,30 @@ impl Engine {
 
         // Token, principal and standing: who is calling, for whom, and what that is good for.
         let query = path.query().map(str::as_bytes);
-        let session = match sifted.key(query)? {
-            Some(secret) => self.key_session(secret, now)?,
-            None => self.session(credential::find(request.headers, query)?, host, now)?,
+        let (session, token) = match sifted.key(query)? {
+            Some(secret) => (self.key_session(secret, now)?, &[][..]),
+            None => {
+                let Credential { scheme, token } = credential::find(request.headers, query)?;
+                if scheme == Scheme::Dpop && self.policy.binding.dpop.is_none() {
+                    return Err(Denial::MissingToken.into());
+                }
+                seen.scheme = scheme;
+                (self.session(token, host, now)?, token)
+            }
         };
         witness.saw(Step::Session(&session));
         let session: &Session = seen.session.insert(session);
+
+        // Binding: is the caller the one that the token was given to.
+        let binding = session.binding;
+        if !operation.bindings.permits(binding) {
+            return Err(Unproven::NotBoundAsRequired.into());
+        }
+        if binding.is_some() || seen.scheme != Scheme::Bearer {
+            let credential = Credential { scheme: seen.scheme, token };
+            self.prove(binding, credential, (request, &path), host, &mut seen.next_nonce)?;
+            binding.into_iter().for_each(|binding| witness.saw(Step::Bound(binding)));
+        }
 
         // Authorize: may they do this.
         self.authorize(session, operation, permission)?;
@@ -329,6 +367,22 @@ impl Engine {
         Ok(session)
     }
 
+    /// Has the caller prove what its token is bound to. Apart, for most tokens are bound to nothing.
+    #[inline(never)]
+    fn prove(
+        &self,
+        binding: Option<Binding>,
+        Credential { scheme, token }: Credential<'_>,
+        (request, path): (&Request<'_>, &NormalPath<'_>),
+        host: &impl Host,
+        next_nonce: &mut Option<String>,
+    ) -> Result<(), Refusal> {
+        let evidence = Evidence::among(request.headers);
+        let asked = binding::Request { scheme, token, method: request.method, path, evidence };
+        let nonces = (&self.nonces, next_nonce);
+        Ok(binding::prove(&self.policy.binding, binding, &asked, nonces, host, host.now())?)
+    }
+
     fn authorize(
         &self,
         session: &Session,
@@ -362,8 +416,9 @@ impl Engine {
     /// How an allowed request goes to the backend.
     fn forward(
         &self,
+        request: &Request<'_>,
         sifted: Sifted<'_>,
-        seen: &Seen<'_>,
+        seen: &mut Seen<'_>,
         id: String,
         usages: Option<Usages>,
     ) -> Forward {
@@ -373,22 +428,29 @@ impl Engine {
         let rate_limit = limits.zip(usages).and_then(|(limits, usages)| limits.tell(&usages));
         let caller = session.map_or(&self.anonymity, |session| &session.headers);
         Forward {
-            drop: sifted.drop(keeps),
+            drop: sifted.drop(&self.policy.binding, request, keeps),
             caller: Rc::clone(caller),
             decision_id: (Rc::clone(&self.decision_id), id),
             rate_limit,
+            dpop_nonce: seen.next_nonce.take(),
         }
     }
 
     /// What a denied caller gets.
     fn refuse(&self, refusal: &Refusal, seen: &Seen<'_>, id: &str) -> Reply {
         let permission = seen.operation.and_then(|operation| self.permission(operation));
+        let bindings = seen.operation.map_or(Bindings::ALL, |operation| operation.bindings);
+        let bindings = bindings.and(self.bindings);
         refusal.reply(&Told {
             decision: id,
             permission,
             scope: seen.operation.and_then(|operation| operation.scope.as_deref()),
             metadata: self.policy.resource.as_ref().map(|one| one.metadata_url.as_str()),
             limits: seen.session.as_ref().map(|session| session.limits(&self.policy)),
+            scheme: seen.scheme,
+            refuses_bearer: bindings.is_dpop_only(),
+            dpop_algs: self.dpop_algs.as_deref().filter(|_| bindings.takes_dpop()),
+            dpop_nonce: seen.next_nonce.as_deref(),
         })
     }
 

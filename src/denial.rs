@@ -28,6 +28,8 @@ pub enum Denial {
     ExpiredToken,
     /// The token's scopes do not hold the permission.
     InsufficientScope,
+    /// The proof that the caller has the key of its token is no good (RFC 9449 §4.3).
+    InvalidDpopProof,
     /// Two credentials, a token in the query, an ambiguous path, a malformed request.
     InvalidRequest,
     /// The token is malformed, not signed by its issuer, or not an access token for an API.
@@ -42,10 +44,13 @@ pub enum Denial {
     RateLimited,
     /// The token, its subject or its issuer is revoked, or what was issued when it was.
     RevokedToken,
-    /// The token is bound to a key (`cnf`) and the request does not prove possession of it.
+    /// The token is bound (`cnf`) and the request does not prove possession of what it is bound to;
+    /// or it is not bound, and has to be.
     UnboundToken,
     /// The issuer is known, and none of its keys fits the token.
     UnknownKey,
+    /// The proof lacks a nonce of ours (RFC 9449 §9).
+    UseDpopNonce,
     /// The user the agent acts for does not hold the permission.
     UserLacksRole,
     /// The token is for another API.
@@ -54,7 +59,7 @@ pub enum Denial {
 
 impl Denial {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::AgentBlocked,
         Self::AgentCeiling,
         Self::AgentForbidden,
@@ -63,6 +68,7 @@ impl Denial {
         Self::ConditionFailed,
         Self::ExpiredToken,
         Self::InsufficientScope,
+        Self::InvalidDpopProof,
         Self::InvalidRequest,
         Self::InvalidToken,
         Self::MissingToken,
@@ -72,6 +78,7 @@ impl Denial {
         Self::RevokedToken,
         Self::UnboundToken,
         Self::UnknownKey,
+        Self::UseDpopNonce,
         Self::UserLacksRole,
         Self::WrongAudience,
     ];
@@ -87,6 +94,7 @@ impl Denial {
             Self::ConditionFailed => "condition_failed",
             Self::ExpiredToken => "expired_token",
             Self::InsufficientScope => "insufficient_scope",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
             Self::InvalidRequest => "invalid_request",
             Self::InvalidToken => "invalid_token",
             Self::MissingToken => "missing_token",
@@ -96,6 +104,7 @@ impl Denial {
             Self::RevokedToken => "revoked_token",
             Self::UnboundToken => "unbound_token",
             Self::UnknownKey => "unknown_key",
+            Self::UseDpopNonce => "use_dpop_nonce",
             Self::UserLacksRole => "user_lacks_role",
             Self::WrongAudience => "wrong_audience",
         }
@@ -112,6 +121,7 @@ impl Denial {
             Self::ConditionFailed => "the token does not fulfil a condition of the operation",
             Self::ExpiredToken => "the token has expired: get a new one",
             Self::InsufficientScope => "the token lacks a scope that the operation needs",
+            Self::InvalidDpopProof => "the DPoP proof is not one for this request and this token",
             Self::InvalidRequest => "the request can be read in more than one way",
             Self::InvalidToken => "the token is not a valid access token for this API",
             Self::MissingToken => "the operation needs an access token",
@@ -119,8 +129,11 @@ impl Denial {
             Self::NotReady => "the request cannot be decided now: try again later",
             Self::RateLimited => "too many requests: try again later",
             Self::RevokedToken => "the token is no longer accepted: get a new one",
-            Self::UnboundToken => "the token is bound to a key whose possession cannot be checked",
+            Self::UnboundToken => {
+                "the caller does not prove that it has what the token is or has to be bound to"
+            }
             Self::UnknownKey => "the token is signed with a key that its issuer does not have",
+            Self::UseDpopNonce => "the DPoP proof needs the nonce in `DPoP-Nonce`",
             Self::UserLacksRole => "the user the agent acts for may not do this",
             Self::WrongAudience => "the token is for another API",
         }
@@ -131,11 +144,13 @@ impl Denial {
         match self {
             Self::InvalidRequest => 400,
             Self::ExpiredToken
+            | Self::InvalidDpopProof
             | Self::InvalidToken
             | Self::MissingToken
             | Self::RevokedToken
             | Self::UnboundToken
             | Self::UnknownKey
+            | Self::UseDpopNonce
             | Self::WrongAudience => 401,
             Self::AgentBlocked
             | Self::AgentCeiling

@@ -1,4 +1,5 @@
-//! What the engine asks of the world: a clock, a store that all workers share, and a way to fetch.
+//! What the engine asks of the world: a clock, a store that all workers share, a way to fetch, and
+//! what only the connection knows.
 //!
 //! Everything else a decision needs is in the request and the policy, so whoever implements
 //! [`Host`] can run the engine: a proxy, a command line, a test, a fuzzer.
@@ -59,6 +60,28 @@ pub trait Host {
     /// say so to everything.
     fn fetch(&self, fetch: &Fetch<'_>) -> Result<u32, HostError> {
         let _ = fetch;
+        Err(HostError)
+    }
+
+    /// The SHA-256 of the certificate (in DER) that the client of the request at hand showed, and
+    /// proved to have, in the TLS connection that it came over. `None` where there is none, and on
+    /// hosts of which it cannot be known for sure.
+    fn peer_certificate(&self) -> Option<[u8; 32]> {
+        None
+    }
+
+    /// Whether the value of a header is shown as a whole: some hosts show it up to the first comma,
+    /// and what follows may change its meaning.
+    fn shows_whole_headers(&self) -> bool {
+        true
+    }
+
+    /// Bytes that nobody can guess.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError`] when the host has none.
+    fn random(&self) -> Result<[u8; 16], HostError> {
         Err(HostError)
     }
 }

@@ -11,6 +11,7 @@
 //! | [`keys`] | key sets that are fetched: found, renewed, shared by all workers |
 //! | [`introspection`] | opaque tokens: the issuer is asked about them |
 //! | [`api_key`] | the secret on the wire -> the API key that the policy lists |
+//! | [`binding`] | is the caller the one that the token was given to |
 //! | [`principal`] | verified claims -> who is calling, for whom, acting through whom |
 //! | [`session`] | what a token settles, remembered |
 //! | [`revocation`] | has any of it been taken back |
@@ -26,6 +27,7 @@
 pub mod api_key;
 pub mod audit;
 pub mod authorize;
+pub mod binding;
 pub mod decision;
 pub mod denial;
 pub mod fields;

@@ -7,6 +7,7 @@
 
 mod agent;
 mod api_keys;
+mod binding;
 mod caller;
 mod condition;
 mod duration;
@@ -33,6 +34,7 @@ use hashbrown::HashMap;
 use serde_json::Value;
 
 pub use agent::{Agent, AgentId, Agents, Unregistered};
+pub use binding::Required;
 pub use caller::{CallerRule, Kind, Matches};
 pub use condition::Condition;
 pub use duration::{InvalidDuration, Seconds};
@@ -49,6 +51,7 @@ pub use wire::AuditLog;
 
 use crate::api_key::ApiKeys;
 use crate::audit::Firewall;
+use crate::binding::Checks;
 use crate::limit::Class;
 use crate::revocation::Revocations;
 use crate::route::Table;
@@ -85,6 +88,10 @@ pub struct Policy {
     pub key_limits: Limits,
     /// The API keys of organizations.
     pub api_keys: Option<ApiKeys>,
+    /// How callers prove that a bound token is theirs.
+    pub binding: Checks,
+    /// How tokens have to be bound.
+    pub required: Required,
     /// What is taken back.
     pub revocations: Revocations,
     /// Which headers only Postern may set.
@@ -121,6 +128,8 @@ impl Policy {
     }
 
     fn from_file(file: wire::File, fingerprint: String, problems: &mut Problems) -> Self {
+        let checks = binding::compile(&file, problems);
+        let is_dpop_required = binding::is_dpop_required(&file);
         let wire::File {
             version,
             revision,
@@ -134,6 +143,7 @@ impl Policy {
             routes,
             limits,
             api_keys,
+            binding: _,
             revocations,
             headers,
             audit,
@@ -170,7 +180,10 @@ impl Policy {
         });
 
         issuers::check_granted_scopes(&issuers, &scopes, problems);
+        let demands = issuers.iter().map(|one| (one.issuer.clone(), one.require_binding));
+        let demands: Vec<_> = demands.take(MAX_ISSUERS).collect();
         let trusted = Trusted::compile(issuers, problems);
+        let required = Required::compile(demands, &scopes, &trusted);
         let mut permissions = Permissions::default();
         let roles = Roles::compile(&roles, &mut permissions, problems);
         let scopes = compile_scopes(&scopes, &roles, problems);
@@ -186,7 +199,8 @@ impl Policy {
             let issuers = trusted.identifiers.iter().map(String::as_str);
             let names = scopes.keys().map(String::as_str);
             let names = BinaryHeap::from_iter(names).into_sorted_vec();
-            Resource::compile(resource, issuers, names.into_iter(), problems)
+            let bound = (&checks, is_dpop_required);
+            Resource::compile(resource, issuers, names.into_iter(), bound, problems)
         });
         let operations = operation::compile(
             routes,
@@ -208,6 +222,8 @@ impl Policy {
             ),
             header_prefix: headers.prefix,
             audit_log: audit.log,
+            binding: checks,
+            required,
             trusted,
             api_keys,
             resource,
@@ -227,7 +243,7 @@ fn compile_scopes(
     problems: &mut Problems,
 ) -> HashMap<String, RoleId> {
     let mut scopes = HashMap::with_capacity(written.len());
-    for (name, wire::Scope { role }) in written {
+    for (name, wire::Scope { role, require_binding: _ }) in written {
         let here = Path::root().join("scopes").join(name.as_str());
         // RFC 6749 §3.3: what a scope may consist of.
         let token = |byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);

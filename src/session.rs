@@ -11,6 +11,7 @@ use hashbrown::{Equivalent, HashMap};
 use crate::api_key::ApiKey;
 use crate::audit::{Members, identity};
 use crate::authorize::{self, Grant};
+use crate::binding::{Binding, Unproven};
 use crate::denial::{Denial, Refusal};
 use crate::fields::Fields;
 use crate::host::Timestamp;
@@ -30,6 +31,8 @@ pub struct Session {
     pub standing: Result<Grant, Refusal>,
     /// What has been taken back of it; it has no standing then.
     pub revocation: Option<Revocation>,
+    /// What the token is bound to: each request has to prove it.
+    pub binding: Option<Binding>,
     /// What the token says, for conditions.
     pub claims: Claims,
     /// Their bucket in each of the limits of their class.
@@ -55,13 +58,19 @@ impl Session {
     pub fn open(policy: &Policy, verified: Verified<'_>) -> Result<Self, Refusal> {
         let principal = Principal::identify(&verified, policy)
             .map_err(|error| Refusal::because(Denial::InvalidToken, error.reason()))?;
+        let binding = Binding::of(&verified.claims)?;
+        policy.binding.cover(binding)?;
+        let scopes = principal.scopes(policy, &verified.claims);
+        if !policy.required.of(verified.issuer_id, scopes).permits(binding) {
+            return Err(Unproven::NotBoundAsRequired.into());
+        }
         let revocation = policy.revocations.find(&policy.agents, &principal, &verified.claims);
         let standing = match revocation {
             Some(revocation) => Err(revocation.refusal()),
             None => authorize::grant(policy, &principal, &verified.claims).map_err(Refusal::from),
         };
         let buckets = buckets(policy, &principal);
-        let members = Members::of_caller(policy, &principal, revocation);
+        let members = Members::of_caller(policy, &principal, binding, revocation);
         let caller = Caller::Token(principal);
         let headers = standing.as_ref().map(|grant| identity(policy, &caller, grant).into());
         Ok(Self {
@@ -72,6 +81,7 @@ impl Session {
             weight: 0,
             not_before: verified.not_before,
             expires: verified.expires,
+            binding,
             claims: verified.claims,
             caller,
             standing,
@@ -104,6 +114,7 @@ impl Session {
             weight: 0,
             not_before: span.not_before,
             expires: span.expires,
+            binding: None,
             claims: Claims::default(),
             caller,
             standing,

@@ -7,6 +7,7 @@
 //! | file | what is there |
 //! | --- | --- |
 //! | [`credential`] | the request's headers -> the one bearer token |
+//! | `embedded` | a JWT that brings its own key, as a `DPoP` proof does |
 //! | `jws` | the compact serialization and the header's rules (RFC 7515) |
 //! | `claims` | the payload, read once and strictly (RFC 7519), and paths into it |
 //! | `issuer` | whom the policy trusts, and with what |
@@ -18,8 +19,9 @@
 //!
 //! Known attacks and where they end: `alg` confusion and `none` at the issuer's list and again at
 //! the key's; a key of another issuer at the look-up, which knows one set only; an ID token, a
-//! logout token or a `DPoP` proof at `typ` and the profile; a token bound to a key at `cnf`; two
-//! readings of one JSON text at [`crate::json`]; a nested or huge text at the bounds.
+//! logout token or a `DPoP` proof at `typ` and the profile; two readings of one JSON text at
+//! [`crate::json`]; a nested or huge text at the bounds. A token that is bound to a key (`cnf`) is
+//! verified like any other: that its bearer has the key is for [`crate::binding`].
 //!
 //! Signatures are `jwt-compact`'s. Its reader of headers and claims is not used: it ignores
 //! `crit` and lets an unknown member be named twice, and one reader cannot disagree with itself.
@@ -27,6 +29,7 @@
 mod algorithm;
 mod claims;
 pub mod credential;
+mod embedded;
 mod introspected;
 mod issuer;
 mod jws;
@@ -39,6 +42,7 @@ mod validity;
 
 pub use algorithm::{Algorithm, Algorithms, UnknownAlgorithm};
 pub use claims::{ClaimPath, Claims, InvalidClaimPath, is_identifier};
+pub(crate) use embedded::Embedded;
 pub use introspected::Expected;
 pub use issuer::{Issuer, IssuerId, Issuers, IssuersError, Keys, Leeway};
 pub use jws::{MAX_TOKEN_BYTES, is_opaque};

@@ -2,6 +2,7 @@
 //! would write.
 //!
 //! [`PrivateKey`] makes and holds a key, [`AccessToken`] writes an RFC 9068 token with it,
+//! [`Proof`] proves that its sender has the key a token is bound to,
 //! [`ApiKey`] is a key of an organization, for production too, and
 //! [`sign`] and [`unsecured`] write any text at all as a token, for tests of whoever reads it.
 //!
@@ -24,6 +25,7 @@
 mod api_key;
 mod jwk;
 mod key;
+mod proof;
 mod token;
 
 #[cfg(test)]
@@ -34,6 +36,7 @@ use std::fmt;
 pub use api_key::ApiKey;
 pub use jwk::key_set;
 pub use key::{Algorithm, Encoding, PrivateKey};
+pub use proof::Proof;
 pub use token::{AccessToken, sign, unsecured};
 
 /// Why there is no key or no token.

@@ -74,7 +74,8 @@ impl Cast {
     }
 
     /// Puts the API keys and the issuers' public keys into `policy`, except where it says from where
-    /// to fetch them.
+    /// to fetch them, and that tokens may be bound to keys unless it
+    /// speaks of binding.
     ///
     /// # Errors
     ///
@@ -105,6 +106,8 @@ impl Cast {
         };
         let keys = [entry("acme-ci", &self.api_key, 2)?, entry("acme-old", &self.expired_key, -1)?];
         let policy = policy.as_object_mut().context("the policy is no mapping")?;
+        let binding = policy.entry("binding");
+        binding.or_insert_with(|| json!({ "dpop": { "origin": AUDIENCE } }));
         policy.insert("api_keys".to_owned(), json!({ "prefix": KEY_PREFIX, "keys": keys }));
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! A caller that writes its request byte by byte: header names in any spelling, copies, raw bytes.
 //! No well-behaved HTTP library would send what an attacker sends.
 
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -55,6 +55,12 @@ impl Request {
         self.header("Authorization", format!("Bearer {token}"))
     }
 
+    /// One more `Authorization: DPoP`, and the proof.
+    #[must_use]
+    pub fn dpop(self, token: &str, proof: &str) -> Self {
+        self.header("Authorization", format!("DPoP {token}")).header("DPoP", proof)
+    }
+
     /// Sends it on a connection of its own and reads the answer.
     ///
     /// # Errors
@@ -64,6 +70,19 @@ impl Request {
         let mut stream = TcpStream::connect_timeout(&to, PATIENCE)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
+        self.send_over(&mut stream, to)
+    }
+
+    /// The same on a connection to `to` that is there, such as one by TLS.
+    ///
+    /// # Errors
+    ///
+    /// No answer in time, or one that is no HTTP/1.1.
+    pub fn send_over(
+        &self,
+        stream: &mut (impl Read + Write),
+        to: SocketAddr,
+    ) -> anyhow::Result<Response> {
         stream.write_all(&self.bytes(to))?;
         let mut answer = Vec::new();
         let (mut stream, mut part) = (stream.take(MAX_RESPONSE), [0; 4096]);

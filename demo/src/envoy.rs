@@ -32,8 +32,8 @@ pub struct Setup {
     pub wasm: PathBuf,
     /// How many workers it has.
     pub workers: u32,
-    /// What its last cluster gets besides.
-    pub cluster_options: String,
+    /// What is otherwise in its bootstrap: what stands there once, and what is to.
+    pub edits: Vec<(String, String)>,
     /// Where the configuration and the logs go; must be there.
     pub directory: PathBuf,
     /// The API behind.
@@ -60,10 +60,7 @@ impl Envoy {
     pub fn start(setup: Setup, policy: &Value) -> anyhow::Result<Self> {
         let any_port = SocketAddr::new(std::net::Ipv4Addr::LOCALHOST.into(), 0);
         let configuration = render::envoy(policy, &setup.options(any_port, policy)?);
-        // The clusters end where the overload manager begins.
-        let end = "\noverload_manager:";
-        let options = format!("{}{end}", setup.cluster_options);
-        let bootstrap = configuration.bootstrap.replacen(end, &options, 1);
+        let bootstrap = setup.edit(configuration.bootstrap)?;
         fs::write(setup.directory.join("bootstrap.yaml"), bootstrap)?;
         fs::write(setup.filter_file(), configuration.filter)?;
         let mut envoy = Self {
@@ -246,6 +243,15 @@ impl Setup {
             access_log: self.access_log().display().to_string(),
             providers,
             ..Options::default()
+        })
+    }
+
+    fn edit(&self, bootstrap: String) -> anyhow::Result<String> {
+        self.edits.iter().try_fold(bootstrap, |text, (from, to)| {
+            if text.matches(from).count() != 1 {
+                bail!("`{from}` does not stand in the bootstrap once");
+            }
+            Ok(text.replace(from, to))
         })
     }
 

@@ -28,8 +28,8 @@ pub struct Settings {
     pub policy: Value,
     /// How many workers Envoy has.
     pub workers: u32,
-    /// What the last cluster of Envoy's configuration gets besides, indented as clusters are.
-    pub cluster_options: String,
+    /// What is otherwise in its bootstrap: what stands there once, and what is to.
+    pub edits: Vec<(String, String)>,
 }
 
 impl Settings {
@@ -49,7 +49,7 @@ impl Settings {
             wasm: path_from_env("POSTERN_WASM")?,
             policy,
             workers: 2,
-            cluster_options: String::new(),
+            edits: Vec::new(),
         })
     }
 }
@@ -109,14 +109,14 @@ impl Lab {
     }
 
     fn with_policy(settings: Settings, cast: Cast) -> anyhow::Result<Self> {
-        let Settings { envoy, wasm, policy, workers, cluster_options } = settings;
+        let Settings { envoy, wasm, policy, workers, edits } = settings;
         let backend = Backend::start()?;
         let directory = Directory::new()?;
         let setup = Setup {
             program: envoy,
             wasm,
             workers,
-            cluster_options,
+            edits,
             directory: directory.0.clone(),
             upstream: backend.address(),
         };

@@ -1,6 +1,7 @@
 //! What happens: who did what, what should come of it, what did, and why.
 
 mod access;
+mod bound;
 mod credentials;
 mod forgery;
 mod keys;
@@ -63,10 +64,14 @@ impl fmt::Display for Outcome {
 /// The lab fails or somebody interrupts. That something came out otherwise is no error: see [`Row::holds`].
 pub fn run(lab: &Lab) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
-    for step in
-        [access::steps(lab)?, forgery::steps(lab)?, credentials::steps(lab)?, keys::steps(lab)?]
-            .concat()
-    {
+    let steps = [
+        access::steps(lab)?,
+        forgery::steps(lab)?,
+        credentials::steps(lab)?,
+        bound::steps(lab)?,
+        keys::steps(lab)?,
+    ];
+    for step in steps.concat() {
         interrupt::check()?;
         rows.push(step.take(lab));
     }

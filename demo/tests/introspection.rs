@@ -277,13 +277,16 @@ fn the_proxy_may_have_the_secret_in_the_policys_place() {
     let options = fs::read_to_string(repository().join("envoy/credential.yaml")).unwrap();
     let options =
         options.replace("path: envoy/secret.yaml", &format!("path: {}", secret.display()));
-    let options = options.lines().map(|line| format!("    {line}\n")).collect();
+    let options: String = options.lines().map(|line| format!("    {line}\n")).collect();
+    // The clusters end where the overload manager begins.
+    let end = "\noverload_manager:".to_owned();
+    let edits = vec![(end.clone(), format!("{options}{end}"))];
 
     let settings = Settings { policy: policy.clone(), ..Settings::from_env().unwrap() };
     let without = Lab::start_as_written(settings.clone()).unwrap();
     let token = agents(&provider);
     assert_eq!(ask(without.address(), &token), "not_ready", "who asks is nobody");
-    let with = Lab::start_as_written(Settings { cluster_options: options, ..settings }).unwrap();
+    let with = Lab::start_as_written(Settings { edits, ..settings }).unwrap();
     assert_eq!(ask_often(with.address(), &token), only("allow"), "{}", with.envoy.log_tail());
     assert_eq!(ask(with.address(), "made-up"), "invalid_token");
     fs::remove_file(secret).unwrap();

@@ -2,6 +2,7 @@
 
 use super::{json, time};
 use crate::api_key::ApiKey;
+use crate::binding::Binding;
 use crate::host::Timestamp;
 use crate::policy::{AuditLog, Kind, Policy};
 use crate::principal::Principal;
@@ -65,10 +66,12 @@ impl Members {
         Self(members)
     }
 
-    /// What is recorded of `principal`, and of the revocation that refuses it.
+    /// What is recorded of `principal`, of what its token is bound to, and of the revocation that
+    /// refuses it.
     pub fn of_caller(
         policy: &Policy,
         principal: &Principal,
+        binding: Option<Binding>,
         revocation: Option<Revocation>,
     ) -> Self {
         let agent = principal.agent.as_ref();
@@ -85,6 +88,7 @@ impl Members {
         json::text(&mut members, "client", &principal.client);
         json::text(&mut members, "issuer", policy.trusted.identifier(principal.issuer));
         json::optional(&mut members, "token_id", principal.token_id.as_deref());
+        json::optional(&mut members, "binding", binding.map(Binding::name));
         if principal.delegated {
             json::plain(&mut members, "delegated", true);
         }

@@ -1,5 +1,6 @@
 //! A request as the proxy sees it.
 
+use crate::binding::Checks;
 use crate::denial::{Denial, Refusal};
 use crate::policy::Policy;
 use crate::token::credential;
@@ -88,11 +89,18 @@ impl<'a> Sifted<'a> {
     }
 
     /// The places of all headers that the backend must not see, ascending.
-    pub(super) fn drop(self, keep_credential: bool) -> Vec<usize> {
+    pub(super) fn drop(
+        self,
+        checks: &Checks,
+        request: &Request<'_>,
+        keep_credential: bool,
+    ) -> Vec<usize> {
         let mut drop = self.guarded;
         if !keep_credential {
-            for place in self.credentials {
-                drop.insert(drop.partition_point(|other| *other < place), place);
+            let mut add = |place| drop.insert(drop.partition_point(|other| *other < place), place);
+            self.credentials.into_iter().for_each(&mut add);
+            if checks.any() {
+                checks.evidence(request.headers).for_each(add);
             }
         }
         drop

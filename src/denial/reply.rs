@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{Denial, Refusal};
 use crate::limit::{Limit, Refused, write_usage};
 use crate::policy::Limits;
+use crate::token::credential::Scheme;
 
 /// An answer that Postern gives in the backend's stead.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,15 @@ pub struct Told<'a> {
     pub metadata: Option<&'a str>,
     /// The limits that count the caller's calls.
     pub limits: Option<&'a Limits>,
+    /// How the token came, or would best have come.
+    pub scheme: Scheme,
+    /// Whether the operation takes no bearer tokens, not even those bound to a certificate.
+    pub refuses_bearer: bool,
+    /// What the proof of a token bound to a key may be signed with; none where no such token is
+    /// taken.
+    pub dpop_algs: Option<&'a str>,
+    /// The nonce that the next proof is to have.
+    pub dpop_nonce: Option<&'a str>,
 }
 
 /// RFC 9457, with members of our own after the standard ones.
@@ -69,7 +79,8 @@ impl Refusal {
             ("content-type", "application/problem+json".to_owned()),
             ("cache-control", "no-store".to_owned()),
         ];
-        headers.extend(challenge(denial, told).map(|value| ("www-authenticate", value)));
+        headers.extend(challenges(denial, told).map(|value| ("www-authenticate", value)));
+        headers.extend(told.dpop_nonce.map(|nonce| ("dpop-nonce", nonce.to_owned())));
         headers.extend(retry_after.map(|seconds| ("retry-after", seconds.to_string())));
         let limits = told.limits.map_or(&[][..], |limits| &limits.limits);
         let violated: Option<&Limit> =
@@ -103,15 +114,43 @@ impl Refusal {
     }
 }
 
-/// The challenge of a 401, a 403 for want of scope, or a malformed use of a token (RFC 6750 §3).
-fn challenge(denial: Denial, told: &Told<'_>) -> Option<String> {
+/// The challenges of a 401, a 403 for want of scope, or a malformed use of a token (RFC 6750 §3):
+/// one for each scheme that would do, that of the token first. Only it has the error
+/// (RFC 9449 §7.1).
+fn challenges(denial: Denial, told: &Told<'_>) -> impl Iterator<Item = String> {
     let error = match (denial, denial.status()) {
-        (Denial::MissingToken, _) => None,
-        (Denial::InsufficientScope, _) => Some("insufficient_scope"),
-        (Denial::InvalidRequest, _) => Some("invalid_request"),
-        (_, 401) => Some("invalid_token"),
-        _ => return None,
+        (Denial::MissingToken, _) => Some(None),
+        (Denial::InsufficientScope, _) => Some(Some("insufficient_scope")),
+        (Denial::InvalidDpopProof | Denial::InvalidRequest | Denial::UseDpopNonce, _) => {
+            Some(Some(denial.code()))
+        }
+        (_, 401) => Some(Some("invalid_token")),
+        _ => None,
     };
+    let other = match told.scheme {
+        Scheme::Bearer => Scheme::Dpop,
+        Scheme::Dpop => Scheme::Bearer,
+    };
+    let is_taken = |scheme: &Scheme| match scheme {
+        Scheme::Bearer => !told.refuses_bearer,
+        Scheme::Dpop => told.dpop_algs.is_some(),
+    };
+    // Another token may come otherwise; where no other is needed, there is nothing to choose.
+    let is_open = denial.status() == 401;
+    let own = Some(told.scheme).filter(|own| denial != Denial::MissingToken || is_taken(own));
+    let other = Some(other).filter(|other| is_open && is_taken(other));
+    [own, other].into_iter().flatten().filter_map(move |scheme| {
+        let error = error?.filter(|_| scheme == told.scheme);
+        Some(challenge(scheme, error, denial, told))
+    })
+}
+
+fn challenge(
+    scheme: Scheme,
+    error: Option<&'static str>,
+    denial: Denial,
+    told: &Told<'_>,
+) -> String {
     let mut parameters = Vec::new();
     parameters.extend(error.map(|error| format!("error=\"{error}\"")));
     // What a reason says is ours, and has neither quotes nor backslashes.
@@ -119,11 +158,14 @@ fn challenge(denial: Denial, told: &Told<'_>) -> Option<String> {
     if denial != Denial::InvalidRequest {
         parameters.extend(told.scope.map(|scope| format!("scope=\"{scope}\"")));
     }
+    if scheme == Scheme::Dpop {
+        parameters.extend(told.dpop_algs.map(|algs| format!("algs=\"{algs}\"")));
+    }
     parameters.extend(told.metadata.map(|url| format!("resource_metadata=\"{url}\"")));
-    Some(match parameters.as_slice() {
-        [] => "Bearer".to_owned(),
-        _ => format!("Bearer {}", parameters.join(", ")),
-    })
+    match parameters.as_slice() {
+        [] => scheme.name().to_owned(),
+        _ => format!("{} {}", scheme.name(), parameters.join(", ")),
+    }
 }
 
 /// The code and what it means: visible ASCII without quotes (RFC 6750 §3).

@@ -21,6 +21,10 @@ pub(super) struct Capability {
     pub(super) keeps_properties: bool,
     /// A request that is held can be let go on from elsewhere.
     pub(super) resumes: bool,
+    /// What it says of the client's certificate is of this connection's.
+    pub(super) shows_certificates: bool,
+    /// The value of a header is shown as a whole, commas and all.
+    pub(super) shows_whole_headers: bool,
     /// The most header fields of a request that are surely all there are.
     pub(super) max_headers: usize,
     /// The `cas` that means *only if the key is absent*.
@@ -33,6 +37,8 @@ const ENVOY: Capability = Capability {
     replaces_headers: true,
     keeps_properties: true,
     resumes: true,
+    shows_certificates: true,
+    shows_whole_headers: true,
     max_headers: pairs::MAX_HEADERS,
     // 0 would overwrite unconditionally; a present key has any version but this.
     cas_if_absent: u32::MAX,
@@ -45,16 +51,26 @@ const NGINX: Capability = Capability {
     replaces_headers: false,
     keeps_properties: false,
     resumes: false,
+    shows_certificates: false,
+    shows_whole_headers: true,
     max_headers: 99,
     cas_if_absent: 0,
 };
 
-/// Apache Traffic Server: writing the map leaves second copies, properties are dropped in silence.
-const TRAFFIC_SERVER: Capability =
-    Capability { replaces_headers: false, keeps_properties: false, resumes: false, ..ENVOY };
+/// Apache Traffic Server: writing the map leaves second copies, properties are dropped in silence,
+/// values are shown up to the first comma.
+const TRAFFIC_SERVER: Capability = Capability {
+    replaces_headers: false,
+    keeps_properties: false,
+    resumes: false,
+    shows_certificates: false,
+    shows_whole_headers: false,
+    ..ENVOY
+};
 
 /// A host that answered with an error: nothing is taken for granted.
-const UNKNOWN: Capability = Capability { cas_if_absent: u32::MAX, ..NGINX };
+const UNKNOWN: Capability =
+    Capability { cas_if_absent: u32::MAX, shows_whole_headers: false, ..NGINX };
 
 const NGINX_ONLY: &[u8] = b"ngx\0nginx_version";
 

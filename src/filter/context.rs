@@ -15,6 +15,10 @@ use crate::limit::RateLimit;
 /// Requests in flight on one worker; those beyond it are denied.
 const MAX_STREAMS: usize = 1 << 18;
 
+/// Responses of one worker that are to bring a nonce; those beyond bring none, and their callers are
+/// sent one when they need it.
+const MAX_NONCES: usize = 1 << 10;
+
 /// Plugins in one VM; those beyond it have no engine and deny.
 const MAX_ROOTS: usize = 1 << 10;
 
@@ -27,6 +31,15 @@ struct Contexts {
     /// `None` until a policy was accepted.
     roots: HashMap<u32, Option<Rc<Engine>>>,
     streams: HashMap<u32, Stream>,
+    /// Of streams, what the response is to say of the nonce for the next proof. Mostly empty.
+    nonces: Vec<(u32, String)>,
+}
+
+impl Contexts {
+    fn take_nonce(&mut self, stream: u32) -> Option<String> {
+        let place = self.nonces.iter().position(|(of, _)| *of == stream)?;
+        Some(self.nonces.swap_remove(place).1)
+    }
 }
 
 struct Stream {
@@ -85,6 +98,19 @@ pub(super) fn keep(stream: u32, rate_limit: Option<RateLimit>) {
     });
 }
 
+/// Keeps the nonce that the response to a request is to bring.
+pub(super) fn keep_nonce(stream: u32, nonce: String) {
+    with(|contexts| {
+        let has_room = contexts.nonces.len() < MAX_NONCES;
+        has_room.then(|| contexts.nonces.push((stream, nonce)))
+    });
+}
+
+/// The nonce that was kept for the response, once.
+pub(super) fn take_nonce(stream: u32) -> Option<String> {
+    with(|contexts| contexts.take_nonce(stream))
+}
+
 /// What was kept for the response, once.
 pub(super) fn take(stream: u32) -> Option<RateLimit> {
     with(|contexts| contexts.streams.get_mut(&stream)?.rate_limit.take())
@@ -93,7 +119,10 @@ pub(super) fn take(stream: u32) -> Option<RateLimit> {
 /// Forgets a context; the engine, if it was a root's.
 pub(super) fn delete(context: u32) -> Option<Rc<Engine>> {
     with(|contexts| match contexts.streams.remove(&context) {
-        Some(_) => None,
+        Some(_) => {
+            contexts.take_nonce(context);
+            None
+        }
         None => contexts.roots.remove(&context).flatten(),
     })
 }

@@ -3,7 +3,11 @@
 use super::abi::{self, Status};
 use super::capability::Capability;
 use super::pairs::{self, Pair};
+use crate::binding::parse_digest;
 use crate::host::{Expected, Fetch, Host, HostError, Stored, Swap, Timestamp};
+
+/// Envoy's property with the SHA-256 of the client's certificate, in hexadecimal digits.
+const CERTIFICATE_DIGEST: &[u8] = b"connection\0sha256_peer_certificate_digest";
 
 /// The proxy, while it handles one request, the moment of which is `now`.
 pub(super) struct Proxy {
@@ -74,6 +78,21 @@ impl Host for Proxy {
         let body = fetch.form.map_or("", |form| form.fields).as_bytes();
         abi::http_call(fetch.upstream.as_bytes(), &headers, body, fetch.timeout_millis)
             .map_err(|_| HostError)
+    }
+
+    fn peer_certificate(&self) -> Option<[u8; 32]> {
+        if !self.capability.shows_certificates {
+            return None;
+        }
+        parse_digest(&abi::property(CERTIFICATE_DIGEST).ok()?)
+    }
+
+    fn shows_whole_headers(&self) -> bool {
+        self.capability.shows_whole_headers
+    }
+
+    fn random(&self) -> Result<[u8; 16], HostError> {
+        abi::random().map_err(|_| HostError)
     }
 }
 

@@ -67,11 +67,14 @@ pub(super) fn settle(stream: u32, hold: &dyn Fn(u32, &Engine, Wait) -> bool) -> 
     Outcome::Answered
 }
 
-/// Tells the caller what is left of its limits.
+/// Tells the caller what is left of its limits, and the nonce for its next proof.
 pub(super) fn on_response_headers(stream: u32) -> Action {
     for (name, value) in context::take(stream).iter().flat_map(RateLimit::fields) {
         // The response is right without them, so a proxy that takes none is no reason to fail.
         let _ = abi::add_header(Map::Response, name.as_bytes(), value.as_bytes());
+    }
+    if let Some(nonce) = context::take_nonce(stream) {
+        let _ = abi::add_header(Map::Response, b"dpop-nonce", nonce.as_bytes());
     }
     Action::Continue
 }
@@ -119,6 +122,9 @@ fn decide(stream: u32, hold: &dyn Fn(u32, &Engine, Wait) -> bool) -> Result<Verd
             edit::apply(&headers, &forward, capability)
                 .map_err(|_| not_ready("the proxy did not take the headers"))?;
             context::keep(stream, forward.rate_limit);
+            if let Some(nonce) = forward.dpop_nonce {
+                context::keep_nonce(stream, nonce);
+            }
             Verdict::Forward
         }
     };

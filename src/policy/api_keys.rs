@@ -29,7 +29,8 @@ const MAX_NAME_BYTES: usize = 64;
 const MAX_TWINS: usize = 2;
 
 /// Headers that mean something else to us.
-const TAKEN: [&str; 4] = ["authorization", "cookie", "host", "x-request-id"];
+const TAKEN: [&str; 6] =
+    ["authorization", "cookie", "dpop", "host", "x-forwarded-client-cert", "x-request-id"];
 
 /// Reads the keys; what is wrong goes to `problems`.
 pub(super) fn compile(

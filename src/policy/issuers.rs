@@ -171,6 +171,7 @@ fn compile_one(
         machine,
         agent_when,
         require,
+        require_binding: _,
         allow_symmetric_keys_for_development,
     } = written;
     let habits = preset.habits();

@@ -3,11 +3,13 @@
 use hashbrown::HashMap;
 
 use super::agent::resolve;
+use super::binding;
 use super::condition::Condition;
 use super::permission::{PermissionId, Permissions};
 use super::problem::{Path, Problem, Problems};
 use super::wire;
 use crate::audit::Members;
+use crate::binding::Bindings;
 use crate::route::{Methods, Pattern, Table};
 
 /// What a request that matches a route is, and what it needs.
@@ -21,6 +23,8 @@ pub struct Operation {
     pub access: Access,
     /// Conditions on the token that must all hold.
     pub require: Vec<Condition>,
+    /// How the token may be bound.
+    pub bindings: Bindings,
     /// The smallest scope that grants the permission, for challenges.
     pub scope: Option<String>,
     /// Whether the caller's credential goes on to the backend.
@@ -71,11 +75,20 @@ pub(super) fn compile(
             Access::Permission(id) => smallest_scopes.get(&id).map(|scope| (*scope).to_owned()),
             Access::Metadata | Access::Public => None,
         };
+        let bindings = route.require_binding.map_or(Bindings::ALL, binding::bindings);
         let wire::Route { path: template, permission, keep_credential, .. } = route;
         let index = Some(index);
         let members = Members::of_operation(&template, permission.as_deref());
-        let operation =
-            Operation { index, template, access, require, scope, keep_credential, members };
+        let operation = Operation {
+            index,
+            template,
+            access,
+            require,
+            bindings,
+            scope,
+            keep_credential,
+            members,
+        };
         routes.push((pattern, methods, operation));
     }
     routes.extend(metadata.and_then(|path| {
@@ -85,6 +98,7 @@ pub(super) fn compile(
             template: path.to_string(),
             access: Access::Metadata,
             require: Vec::new(),
+            bindings: Bindings::ALL,
             scope: None,
             keep_credential: false,
         };

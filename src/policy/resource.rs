@@ -4,7 +4,9 @@ use serde_json::json;
 
 use super::problem::{Path, Problem, Problems};
 use super::wire;
+use crate::binding::Checks;
 use crate::route::{Pattern, Segment};
+use crate::token::Algorithm;
 
 /// The path under which protected resource metadata is served (RFC 9728 §3).
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
@@ -26,6 +28,7 @@ impl Resource {
         written: wire::Resource,
         issuers: impl Iterator<Item = &'a str>,
         scopes: impl Iterator<Item = &'a str>,
+        (checks, is_dpop_required): (&Checks, bool),
         problems: &mut Problems,
     ) -> Option<Self> {
         let wire::Resource { identifier, name, documentation } = written;
@@ -57,9 +60,24 @@ impl Resource {
             for (member, value) in optional {
                 members.extend(value.map(|value| (member.to_owned(), value.into())));
             }
+            if let Some(dpop) = &checks.dpop {
+                let names: Vec<_> = dpop.algorithms.iter().map(Algorithm::name).collect();
+                members.insert("dpop_signing_alg_values_supported".to_owned(), names.into());
+            }
+            let flags = [
+                ("dpop_bound_access_tokens_required", is_dpop_required),
+                ("tls_client_certificate_bound_access_tokens", checks.mtls.is_some()),
+            ];
+            let flags = flags.into_iter().filter(|(_, holds)| *holds);
+            members.extend(flags.map(|(member, holds)| (member.to_owned(), holds.into())));
         }
         Some(Self { metadata_url, metadata_path, metadata: metadata.to_string() })
     }
+}
+
+/// The origin of a resource identifier.
+pub(super) fn origin(identifier: &str) -> Option<&str> {
+    split(identifier).map(|(origin, _)| origin)
 }
 
 /// Origin and path of an `https` URL (of an `http` one on loopback, for development) that is fit

@@ -4,6 +4,7 @@
 //! Nothing here is checked beyond its type; [`super::Policy`] is what comes out of checking.
 
 mod api_keys;
+mod binding;
 mod introspection;
 mod revocations;
 
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 pub use api_keys::{ApiKey, ApiKeys};
+pub use binding::{Binding, CertificateSource, Dpop, Mtls, RequireBinding};
 pub use introspection::Introspection;
 pub use revocations::{IssuedBefore, Revocations, Revoked};
 
@@ -54,6 +56,8 @@ pub struct File {
     pub limits: Limits,
     /// The API keys of organizations.
     pub api_keys: Option<ApiKeys>,
+    /// How callers prove that a bound token is theirs.
+    pub binding: Option<Binding>,
     /// What is taken back before it ends by itself.
     #[serde(default)]
     pub revocations: Revocations,
@@ -114,6 +118,8 @@ pub struct Issuer {
     /// preset's.
     #[serde(default)]
     pub require: Vec<Condition>,
+    /// How a token must be bound (`cnf`), or it is refused; not at all when left out.
+    pub require_binding: Option<RequireBinding>,
     /// Accepts a shared secret (`HS256`, keys with `kty: oct`). For development only: whoever
     /// reads this file can then make tokens.
     #[serde(default)]
@@ -247,6 +253,8 @@ pub struct Role {
 pub struct Scope {
     /// The role whose permissions a token with this scope may use.
     pub role: String,
+    /// How a token with this scope must be bound (`cnf`), or it is refused.
+    pub require_binding: Option<RequireBinding>,
 }
 
 /// A rule that tells agents from humans. Exactly one of `when`, `registered` and `otherwise`.
@@ -354,7 +362,9 @@ pub struct Route {
     /// Conditions on the token that must all hold.
     #[serde(default)]
     pub require: Vec<Condition>,
-    /// Hands the caller's credential on to the backend.
+    /// How the token must be bound (`cnf`).
+    pub require_binding: Option<RequireBinding>,
+    /// Hands the caller's credential on to the backend, and its proof.
     #[serde(default)]
     pub keep_credential: bool,
 }

@@ -29,7 +29,7 @@ pub struct Claims(Map<String, Value>);
 
 impl Claims {
     /// Reads a payload.
-    pub(super) fn parse(payload: &[u8]) -> Result<Self, Rejected> {
+    pub(crate) fn parse(payload: &[u8]) -> Result<Self, Rejected> {
         match json::parse(payload, PAYLOAD) {
             Ok(Value::Object(members)) => Self::from_members(members),
             _ => Err(Rejected::ClaimsMalformed),
@@ -93,6 +93,11 @@ impl Claims {
         self.0.get("act").and_then(Value::as_object)
     }
 
+    /// `cnf`, what the token is bound to (RFC 7800 §3.1), be it `null`.
+    pub fn confirmation(&self) -> Option<&Value> {
+        self.0.get("cnf")
+    }
+
     /// The scopes at `paths` (RFC 8693 §4.2). At each a list parted by spaces or an array of
     /// strings; what is neither grants nothing.
     pub fn scopes<'a>(&'a self, paths: &'a [ClaimPath]) -> impl Iterator<Item = &'a str> {
@@ -122,12 +127,12 @@ impl Claims {
     }
 
     /// Whether a claim of this name is present, be it `null`.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
 
     /// The `NumericDate` under `name`, in seconds since the epoch, fractions and all.
-    pub(super) fn date(&self, name: &str) -> Result<Option<f64>, Rejected> {
+    pub(crate) fn date(&self, name: &str) -> Result<Option<f64>, Rejected> {
         let Some(value) = self.0.get(name) else { return Ok(None) };
         value
             .as_f64()
@@ -136,7 +141,8 @@ impl Claims {
             .ok_or(Rejected::DateMalformed)
     }
 
-    fn text(&self, name: &str) -> Option<&str> {
+    /// The text under `name`, if it is one.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).and_then(Value::as_str)
     }
 }

@@ -1,10 +1,39 @@
-//! The credential of a request: one bearer token in one `authorization` header (RFC 6750 §2.1).
+//! The credential of a request: one token in one `authorization` header (RFC 6750 §2.1,
+//! RFC 9449 §7.1).
 
 use crate::denial::Denial;
 
 const HEADER: &[u8] = b"authorization";
-const SCHEME: &[u8] = b"bearer";
 const QUERY_PARAMETER: &[u8] = b"access_token";
+
+/// How a token is handed over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scheme {
+    /// Whoever has it may use it (RFC 6750).
+    #[default]
+    Bearer,
+    /// Who uses it proves that it has a key besides (RFC 9449).
+    Dpop,
+}
+
+impl Scheme {
+    /// Its name in `Authorization` and in challenges.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bearer => "Bearer",
+            Self::Dpop => "DPoP",
+        }
+    }
+}
+
+/// A token as it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Credential<'a> {
+    /// How it came.
+    pub scheme: Scheme,
+    /// The token: anything but empty.
+    pub token: &'a [u8],
+}
 
 /// Finds the one credential that the request carries, as it came: [`read`] it unless it is one
 /// that is known already.
@@ -16,7 +45,7 @@ const QUERY_PARAMETER: &[u8] = b"access_token";
 ///
 /// let headers: [(&[u8], &[u8]); 1] = [(b"Authorization", b"Bearer abc")];
 /// let found = credential::find(&headers, Some(b"page=2"))?;
-/// assert_eq!(credential::read(found), Ok("abc"));
+/// assert_eq!(credential::read(found.token), Ok("abc"));
 /// assert_eq!(credential::find(&[], None), Err(Denial::MissingToken));
 /// # Ok::<(), Denial>(())
 /// ```
@@ -30,7 +59,7 @@ const QUERY_PARAMETER: &[u8] = b"access_token";
 pub fn find<'a>(
     headers: &[(&'a [u8], &'a [u8])],
     query: Option<&[u8]>,
-) -> Result<&'a [u8], Denial> {
+) -> Result<Credential<'a>, Denial> {
     if query.is_some_and(has_token) {
         return Err(Denial::InvalidRequest);
     }
@@ -43,10 +72,13 @@ pub fn find<'a>(
     let mut words = trim(value).splitn(2, |byte| *byte == b' ');
     let scheme = words.next().unwrap_or_default();
     let token = trim(words.next().unwrap_or_default());
-    if !scheme.eq_ignore_ascii_case(SCHEME) || token.is_empty() {
-        return Err(Denial::MissingToken);
-    }
-    Ok(token)
+    let scheme = match scheme {
+        _ if token.is_empty() => return Err(Denial::MissingToken),
+        scheme if scheme.eq_ignore_ascii_case(b"bearer") => Scheme::Bearer,
+        scheme if scheme.eq_ignore_ascii_case(b"dpop") => Scheme::Dpop,
+        _ => return Err(Denial::MissingToken),
+    };
+    Ok(Credential { scheme, token })
 }
 
 /// Reads a credential as the token it is. What that says is for [`super::verify`].
@@ -119,11 +151,11 @@ mod tests {
     use super::*;
 
     fn one(value: &[u8]) -> Result<&str, Denial> {
-        read(find(&[(b"accept", b"*/*"), (b"authorization", value)], None)?)
+        read(find(&[(b"accept", b"*/*"), (b"authorization", value)], None)?.token)
     }
 
     fn in_query(query: &str) -> Result<&'static str, Denial> {
-        read(find(&[(b"authorization", b"Bearer abc")], Some(query.as_bytes()))?)
+        read(find(&[(b"authorization", b"Bearer abc")], Some(query.as_bytes()))?.token)
     }
 
     #[test]
@@ -137,7 +169,16 @@ mod tests {
     fn rfc6750_2_1_the_bearer_token_of_the_one_header_is_found() {
         assert_eq!(one(b"Bearer a-Z0.9_~+/=="), Ok("a-Z0.9_~+/=="));
         assert_eq!(one(b" Bearer   abc\t"), Ok("abc"));
-        assert_eq!(find(&[(b"AUTHORIZATION", b"Bearer abc")], None), Ok(&b"abc"[..]));
+        let found = Credential { scheme: Scheme::Bearer, token: b"abc" };
+        assert_eq!(find(&[(b"AUTHORIZATION", b"Bearer abc")], None), Ok(found));
+    }
+
+    #[test]
+    fn rfc9449_7_1_a_token_that_is_bound_to_a_key_comes_by_a_scheme_of_its_own() {
+        for value in ["DPoP abc", "dpop abc", "DPOP  abc"] {
+            let found = find(&[(b"authorization", value.as_bytes())], None);
+            assert_eq!(found, Ok(Credential { scheme: Scheme::Dpop, token: b"abc" }), "{value}");
+        }
     }
 
     #[test]
@@ -151,7 +192,9 @@ mod tests {
     fn rfc6750_3_no_header_an_empty_one_or_another_scheme_is_no_token() {
         assert_eq!(find(&[], None), Err(Denial::MissingToken));
         assert_eq!(find(&[(b"x-authorization", b"Bearer abc")], None), Err(Denial::MissingToken));
-        for value in ["", " ", "Bearer", "Bearer ", "Basic YTpi", "DPoP abc", "Bearerabc", "abc"] {
+        for value in
+            ["", " ", "Bearer", "Bearer ", "Basic YTpi", "DPoP", "DPoP ", "Bearerabc", "abc"]
+        {
             assert_eq!(one(value.as_bytes()), Err(Denial::MissingToken), "{value}");
         }
     }

@@ -37,9 +37,9 @@ impl<'p> Verified<'p> {
         match members.get("token_type") {
             None if expected.access_tokens_only => {}
             Some(Value::String(kind)) if kind.eq_ignore_ascii_case("bearer") => {}
-            Some(Value::String(kind)) if kind.eq_ignore_ascii_case("dpop") => {
-                return Err(Rejected::UnboundToken);
-            }
+            // RFC 9449 §6.2: and then it says to which key, which each request proves.
+            Some(Value::String(kind))
+                if kind.eq_ignore_ascii_case("dpop") && members.contains_key("cnf") => {}
             _ => return Err(Rejected::NotBearer),
         }
         let claims = Claims::from_members(members)?;

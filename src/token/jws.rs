@@ -23,6 +23,8 @@ pub(super) struct Jws<'a> {
     pub(super) token_type: Option<String>,
     /// `kid`: at most [`MAX_KEY_ID_BYTES`], otherwise whatever the caller likes.
     pub(super) key_id: Option<String>,
+    /// `jwk`: a key that the caller likes. Not read in an access token.
+    pub(super) key: Option<Value>,
     /// The decoded payload.
     pub(super) payload: Vec<u8>,
     /// The received bytes that the signature covers: never re-encoded (RFC 7515 §5.2).
@@ -58,6 +60,7 @@ impl<'a> Jws<'a> {
             algorithm: header.algorithm,
             token_type: header.token_type,
             key_id: header.key_id,
+            key: header.key,
             payload: decode(payload)?,
             signing_input: signing_input.as_bytes(),
             signature: decode(signature)?,
@@ -85,6 +88,7 @@ struct Header {
     algorithm: Algorithm,
     token_type: Option<String>,
     key_id: Option<String>,
+    key: Option<Value>,
 }
 
 impl Header {
@@ -116,7 +120,7 @@ impl Header {
             return Err(Rejected::KeyIdMalformed);
         }
         let token_type = string(&mut members, "typ", Rejected::TypeNotAccessToken)?;
-        Ok(Self { algorithm, token_type, key_id })
+        Ok(Self { algorithm, token_type, key_id, key: members.remove("jwk") })
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod jwk;
 mod material;
+mod thumbprint;
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,6 +10,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 pub use jwk::Unusable;
+pub(super) use jwk::is_private;
+pub(crate) use thumbprint::thumbprint;
 
 use super::{Algorithm, Algorithms};
 use material::Material;

@@ -5,8 +5,7 @@ use super::{Claims, Rejected};
 
 /// What an issuer's access tokens look like.
 ///
-/// Under both, `iss`, `exp`, `aud`, `sub` and the client are required, and a token bound to a
-/// key is refused, for nobody here checks the proof yet.
+/// Under both, `iss`, `exp`, `aud`, `sub` and the client are required.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Profile {
     /// The standard profile (RFC 9068): `typ` says access token, `iat` and `jti` are there.
@@ -33,11 +32,6 @@ impl Profile {
 
     /// Refuses claims that are not an access token's.
     pub(super) fn check_claims(self, claims: &Claims) -> Result<(), Rejected> {
-        // Taken as a bearer token it would be worth nothing to its thief: RFC 7800 §3.1,
-        // RFC 8705 §3, RFC 9449 §7.2.
-        if claims.has("cnf") {
-            return Err(Rejected::UnboundToken);
-        }
         match self {
             Self::Rfc9068 if !claims.has("iat") => Err(Rejected::IssuedAtMissing),
             Self::Rfc9068 if claims.token_id().is_none() => Err(Rejected::TokenIdMissing),

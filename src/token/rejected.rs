@@ -69,8 +69,8 @@ pub enum Rejected {
     KeysUnavailable,
     /// It lives longer than the issuer's tokens may.
     LifetimeTooLong,
-    /// Its issuer does not say that it is an access token: `token_type` is not `Bearer` (RFC 7662
-    /// §2.2, RFC 6749 §7.1).
+    /// Its issuer does not say that it is an access token: `token_type` is not `Bearer`, nor
+    /// `DPoP` with a `cnf` (RFC 7662 §2.2, RFC 6749 §7.1, RFC 9449 §6.2).
     NotBearer,
     /// Not the compact serialization of a JWS: an encrypted token has five parts (RFC 7515 §7.1).
     NotThreeParts,
@@ -86,8 +86,6 @@ pub enum Rejected {
     TooLong,
     /// `typ` does not say access token (RFC 9068 §4, RFC 8725 §3.11).
     TypeNotAccessToken,
-    /// `cnf` binds it to a key that the request does not prove (RFC 8705 §3, RFC 9449 §7.2).
-    UnboundToken,
     /// `b64` is there (RFC 7797 §7).
     UnencodedPayload,
 }
@@ -100,7 +98,6 @@ impl Rejected {
             Self::Expired => Denial::ExpiredToken,
             Self::KeyUnknown => Denial::UnknownKey,
             Self::KeysUnavailable => Denial::NotReady,
-            Self::UnboundToken => Denial::UnboundToken,
             Self::ActorMalformed
             | Self::AlgorithmMissing
             | Self::AlgorithmNotAllowed
@@ -169,7 +166,7 @@ impl Rejected {
             Self::KeyUnknown => "no key of the issuer fits `kid` and `alg`",
             Self::KeysUnavailable => "the issuer's keys are not there yet, or too old",
             Self::LifetimeTooLong => "the lifetime is longer than the issuer's tokens may have",
-            Self::NotBearer => "its issuer does not say that `token_type` is `Bearer`",
+            Self::NotBearer => "its issuer does not say by `token_type` that it is an access token",
             Self::NotThreeParts => "not three parts joined by two dots",
             Self::NotYetValid => "`nbf` lies in the future",
             Self::SignatureInvalid => "the signature does not verify",
@@ -177,7 +174,6 @@ impl Rejected {
             Self::TokenIdMissing => "`jti` is missing",
             Self::TooLong => "the token or its header is too long",
             Self::TypeNotAccessToken => "`typ` does not say access token",
-            Self::UnboundToken => "`cnf` binds the token to a key, and no proof is checked",
             Self::UnencodedPayload => "`b64` is present",
         }
     }

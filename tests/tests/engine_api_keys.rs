@@ -357,6 +357,7 @@ fn every_mistake_in_keys_is_told_with_its_place() {
             "api_keys.header: expected a header of its own",
         ),
         ("/api_keys/header", json!("authorization"), "api_keys.header: expected"),
+        ("/api_keys/header", json!("dpop"), "api_keys.header: expected"),
         ("/api_keys/header", json!("cookie"), "api_keys.header: expected"),
         ("/api_keys/header", json!("x-postern-key"), "api_keys.header: expected"),
         ("/api_keys/header", json!("x api"), "api_keys.header: expected"),

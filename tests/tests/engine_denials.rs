@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use postern::denial::Denial;
-use postern_cli::mint::{AccessToken, Algorithm, PrivateKey};
-use postern_tests::engine::{Call, Gate, Outcome, call, compact, get, policy, token};
+use postern_cli::mint::{AccessToken, Algorithm, PrivateKey, Proof};
+use postern_tests::engine::{Call, Gate, NOW, Outcome, call, compact, get, policy, token};
 use serde_json::{Value, json};
 
 const METADATA: &str = "https://api.crm.example/.well-known/oauth-protected-resource/crm";
@@ -40,7 +40,13 @@ fn secretive(scope: &str) -> AccessToken {
 
 /// A request that is denied so, and what came of it.
 fn provoke(denial: Denial) -> (Outcome, String) {
-    let gate = Gate::new(&strict());
+    let mut policy = strict();
+    let (key, of_proof) =
+        (PrivateKey::generate(Algorithm::Es256).unwrap(), json!({ "nonce": true }));
+    if matches!(denial, Denial::InvalidDpopProof | Denial::UseDpopNonce) {
+        policy["binding"] = json!({ "dpop": of_proof });
+    }
+    let gate = Gate::new(&policy);
     let read = || get("/v1/contacts?query=secret");
     let sent = |call: Call, token: AccessToken| (call, compact(&token));
     let (call, token) = match denial {
@@ -56,6 +62,14 @@ fn provoke(denial: Denial) -> (Outcome, String) {
         Denial::ConditionFailed => sent(call("PUT", "/v1/contacts/1"), secretive("crm.write")),
         Denial::ExpiredToken => sent(read(), secretive("crm.read").valid(1, 2)),
         Denial::InsufficientScope => sent(call("PUT", "/v1/contacts/1"), secretive("crm.read")),
+        Denial::InvalidDpopProof | Denial::UseDpopNonce => {
+            let token = compact(&secretive("crm.read").bound_to_key(&key.thumbprint()));
+            let url = "https://api.crm.example/v1/contacts";
+            let method = if denial == Denial::UseDpopNonce { "GET" } else { "PUT" };
+            let proof =
+                Proof::new(method, url, NOW.cast_signed()).token(&token).sign(&key).unwrap();
+            return (gate.ask(&read().dpop(&token, &proof)), token);
+        }
         Denial::InvalidRequest => {
             sent(read().header("Authorization", "Bearer x"), secretive("crm.read"))
         }
@@ -86,11 +100,12 @@ fn provoke(denial: Denial) -> (Outcome, String) {
     (gate.ask(&call), token)
 }
 
-/// The parameters of a `Bearer` challenge (RFC 9110 §11.2, RFC 6750 §3), each named once.
+/// The parameters of the first challenge (RFC 9110 §11.2, RFC 6750 §3), each named once.
 fn challenge(outcome: &Outcome) -> Option<BTreeMap<String, String>> {
     let values = outcome.response("www-authenticate");
-    assert!(values.len() <= 1, "{values:?}");
-    let parameters = values.first()?.strip_prefix("Bearer").unwrap();
+    let first = values.first()?;
+    let parameters = ["Bearer", "DPoP"].into_iter().find_map(|scheme| first.strip_prefix(scheme));
+    let parameters = parameters.unwrap();
     let mut read = BTreeMap::new();
     for parameter in parameters.split(',').filter(|text| !text.is_empty()) {
         let (name, value) = parameter.trim_start().split_once('=').unwrap();
@@ -137,6 +152,9 @@ fn rfc6750_3_1_the_challenge_has_the_error_that_fits_the_status() {
         let expected = match outcome.reply().status {
             400 => Some(Some("invalid_request")),
             401 if denial == Denial::MissingToken => Some(None),
+            401 if matches!(denial, Denial::InvalidDpopProof | Denial::UseDpopNonce) => {
+                Some(Some(denial.code()))
+            }
             401 => Some(Some("invalid_token")),
             403 if denial == Denial::InsufficientScope => Some(Some("insufficient_scope")),
             _ => None,

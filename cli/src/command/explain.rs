@@ -9,6 +9,7 @@ mod watch;
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
+use postern::binding::parse_digest;
 use postern::decision::{Engine, Request};
 use postern::host::Timestamp;
 
@@ -35,6 +36,8 @@ Examples:
   postern explain policy.yaml --method PUT --path /v1/contacts/7 --token-file - < token.jwt
   postern explain policy.yaml --path /v1/contacts --token-file token.jwt \\
     --jwks https://login.crm.example/=jwks.json
+  postern explain policy.yaml --path /v1/contacts --token-file bound.jwt \\
+    --header \"DPoP: $(cat proof.jwt)\"
   postern explain policy.yaml --path /v1/contacts --key-file acme.key
   postern explain policy.yaml --path /v1/contacts --token-file opaque.txt \\
     --introspection answer.json
@@ -59,7 +62,11 @@ pub(super) struct Explain {
     /// A file with an API key, in place of a token
     #[arg(long, value_name = "FILE", conflicts_with_all = ["token", "token_file"])]
     key_file: Option<Input>,
-    /// A header of the request, again for more
+    /// The SHA-256 of the client certificate of the connection, in hexadecimal digits
+    #[arg(long, value_name = "HEX", value_parser = digest)]
+    certificate: Option<[u8; 32]>,
+    /// A header of the request, again for more; with one called `DPoP` the token comes under the
+    /// scheme of that name
     #[arg(long = "header", value_name = "NAME: VALUE")]
     headers: Vec<String>,
     /// The keys of an issuer that the proxy would fetch, as the issuer publishes them, again for
@@ -77,6 +84,10 @@ pub(super) struct Explain {
     json: bool,
 }
 
+fn digest(text: &str) -> Result<[u8; 32], &'static str> {
+    parse_digest(text.as_bytes()).ok_or("expected 64 hexadecimal digits")
+}
+
 impl Explain {
     pub(super) fn run(&self) -> anyhow::Result<Answer> {
         let files = self.jwks.iter().map(|provided| &provided.file).chain(&self.introspection);
@@ -89,8 +100,10 @@ impl Explain {
             None => self.token.as_ref().map(|token| token.trim().to_owned()),
         };
         let mut headers = self.headers()?;
-        let bearer = token.as_ref().map(|token| format!("Bearer {token}"));
-        headers.extend(bearer.map(|value| ("authorization".to_owned(), value)));
+        let is_proof = |(name, _): &(String, String)| name.eq_ignore_ascii_case("dpop");
+        let scheme = if headers.iter().any(is_proof) { "DPoP" } else { "Bearer" };
+        let credential = token.as_ref().map(|token| format!("{scheme} {token}"));
+        headers.extend(credential.map(|value| ("authorization".to_owned(), value)));
         if let Some(input) = &self.key_file {
             let keys = policy.api_keys.as_ref().context("the policy has no `api_keys`")?;
             headers.push((keys.header().to_owned(), input.read_word()?));
@@ -104,7 +117,8 @@ impl Explain {
             strips_headers: true,
         };
         let now = self.at.unwrap_or_else(Moment::now);
-        let host = Memory::new(Timestamp::from_secs(now.as_secs().unsigned_abs()));
+        let host =
+            Memory::new(Timestamp::from_secs(now.as_secs().unsigned_abs()), self.certificate);
 
         // Nobody else decides here, so one decision needs no random name.
         let engine = Engine::new(policy, [0; 16]);

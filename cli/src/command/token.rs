@@ -4,6 +4,7 @@ mod decoded;
 mod inspect;
 mod keygen;
 mod mint;
+mod proof;
 
 use clap::Subcommand;
 
@@ -17,6 +18,7 @@ pub(super) enum Token {
     Inspect(inspect::Inspect),
     Keygen(keygen::Keygen),
     Mint(Box<mint::Mint>),
+    Proof(proof::MakeProof),
 }
 
 impl Token {
@@ -25,6 +27,7 @@ impl Token {
             Self::Inspect(inspect) => inspect.run(),
             Self::Keygen(keygen) => keygen.run(),
             Self::Mint(mint) => mint.run(),
+            Self::Proof(proof) => proof.run(),
         }
     }
 }

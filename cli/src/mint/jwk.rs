@@ -81,6 +81,11 @@ impl PrivateKey {
         base64url(&Sha256::digest(serde_json::to_string(&members).unwrap_or_default()))
     }
 
+    /// The public half as a JWK of the members that make it what it is, and no others.
+    pub fn thumbprint_members(&self) -> Value {
+        Value::Object(self.public_members())
+    }
+
     /// The members that make the key what it is (RFC 7638 §3.2).
     fn public_members(&self) -> Map<String, Value> {
         let members = match &self.secret {

@@ -76,6 +76,18 @@ impl AccessToken {
         self.claim("roles", roles)
     }
 
+    /// The key it is bound to, by its thumbprint (RFC 9449 §6.1).
+    #[must_use]
+    pub fn bound_to_key(self, thumbprint: &str) -> Self {
+        self.claim("cnf", json!({ "jkt": thumbprint }))
+    }
+
+    /// The client certificate it is bound to, by the SHA-256 of its DER (RFC 8705 §3.1).
+    #[must_use]
+    pub fn bound_to_certificate(self, digest: &[u8; 32]) -> Self {
+        self.claim("cnf", json!({ "x5t#S256": base64url(digest) }))
+    }
+
     /// Who acts with it (RFC 8693 §4.1); the actor named before, if any, becomes this one's own.
     #[must_use]
     pub fn actor(mut self, subject: &str) -> Self {

@@ -180,3 +180,90 @@ fn a_key_that_cannot_be_used_is_refused_without_repeating_it() {
         assert!(!ran.err.contains("s3cret"), "{ran:?}");
     }
 }
+
+/// A lab whose policy takes bound tokens, a key of the client's, and a token bound to it.
+fn bound() -> (Lab, String) {
+    let lab = Lab::new();
+    let policy = lab.read("policy.yaml");
+    let binding = "binding: { dpop: { origin: https://api.crm.example }, mtls: {} }";
+    lab.write("policy.yaml", &format!("{policy}\n{binding}\n"));
+    lab.run("token keygen --kid client --out client.jwk");
+    let more = "--scope crm.read --role reader --actor support-bot --dpop-key client.jwk";
+    let token = lab.mint("bound.jwt", more);
+    (lab, token)
+}
+
+fn explain(lab: &Lab, more: &str) -> crate::lab::Ran {
+    lab.run(&format!(
+        "explain policy.yaml --path /v1/contacts --at NOW --token-file bound.jwt {more}"
+    ))
+}
+
+#[test]
+fn a_token_that_is_bound_to_a_key_and_its_proof_pass_from_keygen_to_explain() {
+    let (lab, token) = bound();
+    let url = "https://api.crm.example/v1/contacts";
+    let proof = |more: &str| {
+        let made = lab.run(&format!(
+            "token proof --key client.jwk --token-file bound.jwt --url {url} --at NOW {more}"
+        ));
+        assert_eq!(made.code, 0, "{made}");
+        made.out.trim().to_owned()
+    };
+    let good = proof("");
+    let ran = explain(&lab, &format!("--header DPoP:{good}"));
+    assert_eq!(ran.code, 0, "{ran}");
+    assert!(ran.out.contains("ok binding    the token is bound to a key, by `cnf`"), "{ran}");
+    assert_holds_none_of(&ran, &token);
+    assert_holds_none_of(&ran, &good);
+
+    let ran = explain(&lab, &format!("--header dpop:{}", proof("--method PUT")));
+    assert_eq!(ran.code, 1, "{ran}");
+    assert!(ran.out.contains("no binding    `htm` of the proof is not the method"), "{ran}");
+    let ran = explain(&lab, "");
+    assert!(ran.out.contains("no binding    the token is bound to a key: expected"), "{ran}");
+    assert!(ran.out.contains("denied 401 `unbound_token`"), "{ran}");
+}
+
+#[test]
+fn a_token_that_is_bound_to_a_certificate_passes_from_mint_to_explain() {
+    let (lab, _) = bound();
+    // Any bytes have a digest: that of `abc` is known (FIPS 180-2).
+    lab.write("c.pem", "-----BEGIN CERTIFICATE-----\nYW\nJj\n-----END CERTIFICATE-----\n");
+    let more = "--scope crm.read --role reader --actor support-bot --certificate c.pem";
+    lab.mint("bound.jwt", more);
+    let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    let ran = explain(&lab, &format!("--certificate {digest}"));
+    assert_eq!(ran.code, 0, "{ran}");
+    assert!(ran.out.contains("bound to a client certificate, by `cnf`"), "{ran}");
+    let other = digest.replace("ba", "ab");
+    let ran = explain(&lab, &format!("--certificate {other}"));
+    assert!(ran.out.contains("no binding    the token is bound to another client"), "{ran}");
+    let ran = explain(&lab, "--certificate abc");
+    assert!(ran.code == 2 && ran.err.contains("expected 64 hexadecimal digits"), "{ran}");
+
+    lab.write("c.pem", "no certificate");
+    let ran = lab.run(
+        "token mint --key login.jwk --issuer a --audience b --subject c --client d \
+         --certificate c.pem",
+    );
+    assert_snapshot!(ran, @r"
+    error: no certificate in `c.pem`
+    exit code 2
+    ");
+}
+
+#[test]
+fn where_a_binding_is_required_the_explanation_says_that_there_is_none() {
+    let (lab, _) = bound();
+    let policy = lab.read("policy.yaml");
+    let route = "permission: contacts:read";
+    assert!(policy.contains(route));
+    let required = format!("{route}, require_binding: any");
+    lab.write("policy.yaml", &policy.replace(route, &required));
+    lab.mint("bound.jwt", "--scope crm.read --role reader --actor support-bot");
+    let ran = explain(&lab, "");
+    assert_eq!(ran.code, 1, "{ran}");
+    assert!(ran.out.contains("no binding    the token is not bound in the way"), "{ran}");
+    assert!(ran.out.contains("the token is bound to nothing"), "{ran}");
+}

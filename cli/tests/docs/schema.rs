@@ -8,14 +8,16 @@ use serde_json::{Map, Value};
 use crate::page::{Page, code, repository};
 
 /// Where each type of the schema stands in a policy, as the reference writes it.
-const PLACES: [(&str, &str); 21] = [
+const PLACES: [(&str, &str); 24] = [
     ("Agent", "agents.NAME."),
     ("ApiKey", "api_keys.keys[]."),
     ("ApiKeys", "api_keys."),
     ("Audit", "audit."),
+    ("Binding", "binding."),
     ("Caller", "callers[]."),
     ("ClaimNames", "issuers[].claims."),
     ("Condition", "CONDITION."),
+    ("Dpop", "binding.dpop."),
     ("Headers", "headers."),
     ("Introspection", "issuers[].introspection."),
     ("IssuedBefore", "revocations.issued_before[]."),
@@ -24,6 +26,7 @@ const PLACES: [(&str, &str); 21] = [
     ("Limit", "LIMIT."),
     ("Limits", "limits."),
     ("Machine", "issuers[].machine."),
+    ("Mtls", "binding.mtls."),
     ("Resource", "resource."),
     ("Revocations", "revocations."),
     ("Revoked", "REVOKED."),

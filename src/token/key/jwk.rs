@@ -89,8 +89,13 @@ pub(super) fn kid(jwk: &Value) -> Option<String> {
     (kid.len() <= MAX_KEY_ID_BYTES).then(|| kid.to_owned())
 }
 
+/// Whether a key has members that only its owner may know.
+pub(crate) fn is_private(jwk: &Value) -> bool {
+    PRIVATE_MEMBERS.iter().any(|name| jwk.get(name).is_some())
+}
+
 impl Key {
-    pub(super) fn from_jwk(jwk: &Value, symmetric: Symmetric) -> Result<Self, Unusable> {
+    pub(in crate::token) fn from_jwk(jwk: &Value, symmetric: Symmetric) -> Result<Self, Unusable> {
         let kid = kid(jwk);
         if jwk.get("kid").is_some() && kid.is_none() {
             return Err(Unusable::KeyIdMalformed);
@@ -101,7 +106,7 @@ impl Key {
         if jwk.get("key_ops").is_some_and(|operations| !lists_verify(operations)) {
             return Err(Unusable::KeyNotForVerifying);
         }
-        if PRIVATE_MEMBERS.iter().any(|name| jwk.get(name).is_some()) {
+        if is_private(jwk) {
             return Err(Unusable::PrivateKey);
         }
         let (material, able): (Material, &[Algorithm]) =

@@ -104,19 +104,3 @@ fn rfc8725_3_12_an_id_token_is_no_access_token() {
         }
     }
 }
-
-#[test]
-fn rfc8705_3_and_rfc9449_7_2_a_token_bound_to_a_key_is_no_bearer_token() {
-    for value in [
-        json!({"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}),
-        json!({"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}),
-        json!({}),
-        json!(null),
-        json!("none"),
-    ] {
-        for issuer in [issuer(), lenient_issuer()] {
-            let rejected = check_claims(issuer, &with(claims(), "cnf", value.clone())).unwrap_err();
-            assert_eq!(rejected, Rejected::UnboundToken, "{value}");
-        }
-    }
-}

@@ -32,6 +32,12 @@ impl Call {
         self
     }
 
+    /// With a token that is bound to a key, and its proof.
+    #[must_use]
+    pub fn dpop(self, token: &str, proof: &str) -> Self {
+        self.header("authorization", format!("DPoP {token}")).header("dpop", proof)
+    }
+
     /// With a token.
     #[must_use]
     pub fn bearer(self, token: &str) -> Self {

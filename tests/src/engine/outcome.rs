@@ -55,7 +55,8 @@ impl Outcome {
     pub fn response(&self, name: &str) -> Vec<&str> {
         let fields: Vec<_> = match &self.answer {
             Answer::Forward(forward) => {
-                forward.rate_limit.iter().flat_map(RateLimit::fields).collect()
+                let nonce = forward.dpop_nonce.iter().map(|nonce| ("dpop-nonce", nonce.as_str()));
+                forward.rate_limit.iter().flat_map(RateLimit::fields).chain(nonce).collect()
             }
             Answer::Reply(reply) => {
                 reply.headers.iter().map(|(field, value)| (*field, value.as_str())).collect()

@@ -20,6 +20,7 @@ struct Inner {
     values: RefCell<HashMap<Vec<u8>, Stored>>,
     sends: Cell<bool>,
     fetches: RefCell<Vec<Sent>>,
+    certificate: Cell<Option<[u8; 32]>>,
 }
 
 /// A request to a provider.
@@ -50,6 +51,7 @@ impl Default for Inner {
             values: RefCell::default(),
             sends: Cell::new(true),
             fetches: RefCell::default(),
+            certificate: Cell::default(),
         }
     }
 }
@@ -95,6 +97,11 @@ impl World {
         self.0.broken.set(broken);
     }
 
+    /// Lets requests come over a connection with this client certificate, or none.
+    pub fn connect(&self, certificate: Option<[u8; 32]>) {
+        self.0.certificate.set(certificate);
+    }
+
     /// How often the store was written.
     pub fn writes(&self) -> u32 {
         self.0.writes.get()
@@ -130,6 +137,15 @@ impl Host for World {
         self.0.writes.set(version);
         values.insert(key.to_vec(), Stored { value: value.to_vec(), version });
         Ok(Swap::Done)
+    }
+
+    fn peer_certificate(&self) -> Option<[u8; 32]> {
+        self.0.certificate.get()
+    }
+
+    fn random(&self) -> Result<[u8; 16], HostError> {
+        let number = self.0.writes.get().wrapping_add(1);
+        Ok([u8::try_from(number).unwrap_or(u8::MAX); 16])
     }
 
     fn fetch(&self, fetch: &Fetch<'_>) -> Result<u32, HostError> {

@@ -11,13 +11,14 @@ pub struct Request {
     method: Vec<u8>,
     path: Vec<u8>,
     fields: Vec<Field>,
+    properties: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Request {
     /// A request with no more headers than it must have.
     pub fn new(method: impl AsRef<[u8]>, path: impl AsRef<[u8]>) -> Self {
         let (method, path) = (method.as_ref().to_vec(), path.as_ref().to_vec());
-        Self { method, path, fields: Vec::new() }
+        Self { method, path, fields: Vec::new(), properties: Vec::new() }
     }
 
     /// A `GET`.
@@ -30,6 +31,19 @@ impl Request {
     pub fn header(mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
         self.fields.push((name.as_ref().to_vec(), value.as_ref().to_vec()));
         self
+    }
+
+    /// Gives it a property, by its path.
+    #[must_use]
+    pub fn property(mut self, path: &[&str], value: impl AsRef<[u8]>) -> Self {
+        self.properties.push((path.join("\0").into_bytes(), value.as_ref().to_vec()));
+        self
+    }
+
+    /// Adds a token that is bound to a key, and its proof.
+    #[must_use]
+    pub fn dpop(self, token: &str, proof: &str) -> Self {
+        self.header("authorization", format!("DPoP {token}")).header("dpop", proof)
     }
 
     /// Adds a bearer token.
@@ -64,6 +78,7 @@ impl Request {
             (b"request\0path".to_vec(), self.path.clone()),
             (b"request\0method".to_vec(), self.method.clone()),
         ]);
+        properties.extend(self.properties.iter().cloned());
         if profile == Profile::Nginx {
             properties.insert(b"ngx\0nginx_version".to_vec(), b"1.27.5".to_vec());
         }

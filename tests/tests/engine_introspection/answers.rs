@@ -103,7 +103,7 @@ fn rfc6749_1_5_a_refresh_token_is_active_too_and_opens_nothing() {
     for kind in [json!("refresh_token"), json!(""), json!("N_A"), json!(["Bearer"]), json!(null)] {
         assert_eq!(verdict(&with("token_type", kind.clone())), "invalid_token", "{kind}");
     }
-    assert_eq!(verdict(&with("token_type", "DPoP")), "unbound_token");
+    assert_eq!(verdict(&with("token_type", "DPoP")), "invalid_token");
     assert_eq!(verdict(&with("token_type", "bearer")), "allow");
     // Some issuers tell of nothing else, and then need not say so; what they do say counts.
     let mut policy = asking();
@@ -113,7 +113,7 @@ fn rfc6749_1_5_a_refresh_token_is_active_too_and_opens_nothing() {
         let code = verdict_under(&policy, &with("token_type", kind.clone()));
         assert_eq!(code, "invalid_token", "{kind}");
     }
-    assert_eq!(verdict_under(&policy, &with("token_type", "DPoP")), "unbound_token");
+    assert_eq!(verdict_under(&policy, &with("token_type", "DPoP")), "invalid_token");
 }
 
 #[test]

@@ -8,6 +8,7 @@
 
 mod answers;
 mod asking;
+mod bound;
 mod memory;
 
 use postern::introspection::News;

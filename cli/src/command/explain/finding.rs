@@ -1,6 +1,7 @@
 //! What each step of the walk found, as data: `--json` prints it, and people get it in words.
 
 use postern::api_key::ApiKey;
+use postern::binding;
 use postern::policy::{
     Agent, Condition, Kind, Operation, PermissionId, Policy, RoleId, Unregistered,
 };
@@ -32,6 +33,7 @@ pub(super) enum Finding {
     Key(Key),
     Principal(Principal),
     Standing(Standing),
+    Binding(Binding),
     Authorize(Authorize),
     Limits(Limits),
 }
@@ -167,6 +169,20 @@ impl Standing {
             revocation: session.revocation.map(|revocation| revocation.to_string()),
             revocations: policy.revocations.len(),
         }
+    }
+}
+
+/// What the token is bound to, which each request has to prove. There is no such step where it is
+/// bound to nothing, and may be.
+#[derive(Serialize)]
+pub(super) struct Binding {
+    /// `dpop` for a key, `mtls` for a client certificate.
+    pub(super) binding: Option<&'static str>,
+}
+
+impl Binding {
+    pub(super) fn of(session: &Session) -> Self {
+        Self { binding: session.binding.map(binding::Binding::name) }
     }
 }
 

@@ -8,15 +8,16 @@ use postern::host::{Expected, Fetch, Host, HostError, Stored, Swap, Timestamp};
 /// The number of whatever is sent: one answer at most is given on the command line.
 pub(super) const CALL: u32 = 1;
 
-/// A store in memory and a clock that stands.
+/// A store in memory, a clock that stands, and one connection.
 pub(super) struct Memory {
     now: Timestamp,
+    certificate: Option<[u8; 32]>,
     store: RefCell<HashMap<Vec<u8>, Stored>>,
 }
 
 impl Memory {
-    pub(super) fn new(now: Timestamp) -> Self {
-        Self { now, store: RefCell::default() }
+    pub(super) fn new(now: Timestamp, certificate: Option<[u8; 32]>) -> Self {
+        Self { now, certificate, store: RefCell::default() }
     }
 }
 
@@ -47,6 +48,15 @@ impl Host for Memory {
     fn fetch(&self, _: &Fetch<'_>) -> Result<u32, HostError> {
         Ok(CALL)
     }
+
+    fn peer_certificate(&self) -> Option<[u8; 32]> {
+        self.certificate
+    }
+
+    /// Nonces live as long as this process, so nobody needs to guess them.
+    fn random(&self) -> Result<[u8; 16], HostError> {
+        Ok([0; 16])
+    }
 }
 
 #[cfg(test)]
@@ -55,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_value_is_replaced_only_by_whoever_saw_it() {
-        let host = Memory::new(Timestamp::from_secs(1));
+        let host = Memory::new(Timestamp::from_secs(1), None);
         assert_eq!(host.swap(b"k", b"a", Expected::Version(1)), Ok(Swap::Conflict));
         assert_eq!(host.swap(b"k", b"a", Expected::Absent), Ok(Swap::Done));
         assert_eq!(host.swap(b"k", b"b", Expected::Absent), Ok(Swap::Conflict));

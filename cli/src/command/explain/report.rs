@@ -87,6 +87,8 @@ impl Report {
     ) -> Self {
         let (forward, reply) = match decision.answer {
             Answer::Forward(forward) => {
+                let nonce = forward.dpop_nonce.iter();
+                let nonce = nonce.map(|nonce| ("dpop-nonce", nonce.as_str()));
                 let dropped = forward.drop.iter().filter_map(|place| headers.get(*place));
                 let forward = Forward {
                     added: forward.added().map(Header::new).collect(),
@@ -97,6 +99,7 @@ impl Report {
                         .rate_limit
                         .iter()
                         .flat_map(RateLimit::fields)
+                        .chain(nonce)
                         .map(Header::new)
                         .collect(),
                 };

@@ -1,8 +1,8 @@
 //! The report in words.
 
 use super::finding::{
-    Authorize, Finding, Firewall, Key, Left, Limits, Principal, Role, Route, Scope, Standing, Step,
-    Token,
+    Authorize, Binding, Finding, Firewall, Key, Left, Limits, Principal, Role, Route, Scope,
+    Standing, Step, Token,
 };
 use super::report::{Header, Report};
 use crate::command::output::{BAD, BOLD, DIM, GOOD, json, paint, plain};
@@ -83,6 +83,7 @@ fn render_step(out: &mut String, step: &Step, now: Moment) {
         Finding::Key(key) => ("key", key_lines(key, now)),
         Finding::Principal(principal) => ("principal", principal_lines(principal)),
         Finding::Standing(standing) => ("standing", standing_lines(standing)),
+        Finding::Binding(binding) => ("binding", binding_lines(binding)),
         Finding::Authorize(authorize) => ("authorize", authorize_lines(authorize)),
         Finding::Limits(limits) => ("limits", limit_lines(limits)),
     };
@@ -177,6 +178,14 @@ fn standing_lines(Standing { revocation, revocations }: &Standing) -> Vec<String
         (Some(place), _) => format!("{place} says so"),
         (None, 1) => "the one revocation is about others".to_owned(),
         (None, count) => format!("all {count} revocations are about others"),
+    }]
+}
+
+fn binding_lines(Binding { binding }: &Binding) -> Vec<String> {
+    vec![match binding {
+        None => "the token is bound to nothing".to_owned(),
+        Some("dpop") => "the token is bound to a key, by `cnf`".to_owned(),
+        Some(_) => "the token is bound to a client certificate, by `cnf`".to_owned(),
     }]
 }
 

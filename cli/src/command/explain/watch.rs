@@ -10,7 +10,8 @@ use postern::session::Session;
 use postern::token::credential;
 
 use super::finding::{
-    Authorize, Finding, Firewall, Key, Left, Limits, Principal, Route, Standing, Step, Token,
+    Authorize, Binding, Finding, Firewall, Key, Left, Limits, Principal, Route, Standing, Step,
+    Token,
 };
 
 /// Writes down what each step found. The engine tells of what passed; what was refused is looked
@@ -22,6 +23,8 @@ pub(super) struct Watch<'a> {
     operation: Option<&'a Operation>,
     /// What will be said of the next step, when it does not pass.
     standing: Option<Standing>,
+    /// What is to be proven, until it is.
+    binding: Option<Binding>,
     /// What will be said of the next step, whether it passes or not.
     authorize: Option<Authorize>,
     refusal: Option<Refusal>,
@@ -41,6 +44,7 @@ impl<'a> Watch<'a> {
             steps: Vec::new(),
             operation: None,
             standing: None,
+            binding: None,
             authorize: None,
             refusal: None,
         }
@@ -77,7 +81,9 @@ impl<'a> Watch<'a> {
 
     fn token(&self, verified: bool) -> Token {
         Token::of(
-            credential::find(self.request.headers, None).and_then(credential::read).ok(),
+            credential::find(self.request.headers, None)
+                .and_then(|found| credential::read(found.token))
+                .ok(),
             verified,
         )
     }
@@ -94,6 +100,7 @@ impl<'a> Watch<'a> {
                 self.passed(Finding::Principal(Principal::of(self.policy, principal)));
             }
         }
+        self.binding = Some(Binding::of(session));
         let standing = Standing::of(self.policy, session);
         if standing.revocation.is_some() {
             self.standing = Some(standing);
@@ -144,11 +151,21 @@ impl<'a> Watch<'a> {
                 Finding::Route(Route { methods, ..Route::default() })
             }
             Some(Finding::Route(_) | Finding::Token(_)) => Finding::Token(self.token(false)),
-            Some(Finding::Key(_) | Finding::Principal(_) | Finding::Standing(_)) => {
-                match (self.standing.take(), self.authorize.take()) {
-                    (Some(standing), _) => Finding::Standing(standing),
-                    (None, Some(authorize)) => Finding::Authorize(authorize),
-                    (None, None) => return,
+            Some(
+                Finding::Key(_)
+                | Finding::Principal(_)
+                | Finding::Standing(_)
+                | Finding::Binding(_),
+            ) => {
+                let binding = self.binding.take();
+                let unproven = binding.filter(|binding| {
+                    binding.binding.is_some() || refusal.denial == Denial::UnboundToken
+                });
+                match (unproven, self.standing.take(), self.authorize.take()) {
+                    (Some(binding), ..) => Finding::Binding(binding),
+                    (None, Some(standing), _) => Finding::Standing(standing),
+                    (None, None, Some(authorize)) => Finding::Authorize(authorize),
+                    (None, None, None) => return,
                 }
             }
             Some(Finding::Authorize(_) | Finding::Limits(_)) => {
@@ -174,6 +191,11 @@ impl Witness for Watch<'_> {
                 self.passed(Finding::Route(self.route(operation)));
             }
             Seen::Session(session) => self.session(session),
+            Seen::Bound(_) => {
+                if let Some(binding) = self.binding.take() {
+                    self.passed(Finding::Binding(binding));
+                }
+            }
             Seen::Authorized => {
                 if let Some(authorize) = self.authorize.take() {
                     self.passed(Finding::Authorize(authorize));

@@ -1,12 +1,14 @@
 //! `postern token mint`.
 
 use anyhow::{Context, anyhow};
+use base64ct::{Base64, Encoding};
 use clap::Args;
 use postern::policy::Seconds;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::command::Answer;
-use crate::command::file::Input;
+use crate::command::file::{Input, one_stdin};
 use crate::command::output::print;
 use crate::command::time::Moment;
 use crate::mint::{AccessToken, PrivateKey};
@@ -17,7 +19,8 @@ use crate::mint::{AccessToken, PrivateKey};
 Example: `support-bot` acts for `ada`, an editor:
   postern token mint --key dev.jwk --issuer https://login.crm.example/ \\
     --audience https://api.crm.example --subject ada --client support-bot \\
-    --scope crm.read --role editor --actor support-bot")]
+    --scope crm.read --role editor --actor support-bot
+With --dpop-key the token is bound to a key of the client's.")]
 pub(in crate::command) struct Mint {
     /// The private key, as `postern token keygen` writes it
     #[arg(long, value_name = "FILE")]
@@ -46,6 +49,13 @@ pub(in crate::command) struct Mint {
     /// The organization the user belongs to (`org_id`)
     #[arg(long, value_name = "NAME")]
     organization: Option<String>,
+    /// The client's key, to bind the token to it (`cnf.jkt`, RFC 9449); `postern token proof`
+    /// makes the proofs
+    #[arg(long, value_name = "FILE", conflicts_with = "certificate")]
+    dpop_key: Option<Input>,
+    /// The client's certificate in PEM, to bind the token to it (`cnf.x5t#S256`, RFC 8705)
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<Input>,
     /// How long it is valid: `30s`, `5m`, `1h`, `7d`
     #[arg(long, value_name = "TIME", default_value = "1h")]
     expires_in: Seconds,
@@ -62,13 +72,19 @@ pub(in crate::command) struct Mint {
 
 impl Mint {
     pub(in crate::command) fn run(&self) -> anyhow::Result<Answer> {
-        let key = self.key.read_word()?;
-        // The parser's own words might quote the key.
-        let key = serde_json::from_str(&key).map_err(|_| anyhow!("not JSON"));
-        let key = key.and_then(|jwk| Ok(PrivateKey::from_jwk(&jwk)?));
-        let key = key.with_context(|| format!("cannot use the key in `{}`", self.key))?;
-        let token = self.token(self.at.unwrap_or_else(Moment::now).as_secs()).sign(&key)?;
-        print(&format!("{token}\n"))?;
+        let files = self.dpop_key.iter().chain(&self.certificate);
+        one_stdin([&self.key].into_iter().chain(files))?;
+        let key = read_key(&self.key)?;
+        let mut token = self.token(self.at.unwrap_or_else(Moment::now).as_secs());
+        if let Some(input) = &self.dpop_key {
+            token = token.bound_to_key(&read_key(input)?.thumbprint());
+        }
+        if let Some(input) = &self.certificate {
+            let digest = certificate_digest(&input.read_word()?);
+            let digest = digest.with_context(|| format!("no certificate in `{input}`"))?;
+            token = token.bound_to_certificate(&digest);
+        }
+        print(&format!("{}\n", token.sign(&key)?))?;
         Ok(Answer::Yes)
     }
 
@@ -94,6 +110,23 @@ impl Mint {
         }
         self.claims.iter().fold(token, |token, (name, value)| token.claim(name, value.clone()))
     }
+}
+
+/// The private key in a file.
+pub(super) fn read_key(input: &Input) -> anyhow::Result<PrivateKey> {
+    let text = input.read_word()?;
+    // The parser's own words might quote the key.
+    let key = serde_json::from_str(&text).map_err(|_| anyhow!("not JSON"));
+    let key = key.and_then(|jwk| Ok(PrivateKey::from_jwk(&jwk)?));
+    key.with_context(|| format!("cannot use the key in `{input}`"))
+}
+
+/// The SHA-256 of the first certificate in a text (RFC 7468 §5).
+fn certificate_digest(text: &str) -> Option<[u8; 32]> {
+    let (_, rest) = text.split_once("-----BEGIN CERTIFICATE-----")?;
+    let (body, _) = rest.split_once("-----END CERTIFICATE-----")?;
+    let body: String = body.split_ascii_whitespace().collect();
+    Some(Sha256::digest(Base64::decode_vec(&body).ok()?).into())
 }
 
 fn claim(text: &str) -> Result<(String, Value), &'static str> {
