@@ -35,7 +35,7 @@ pub use unproven::Unproven;
 use crate::audit::folds_to;
 use crate::host::{Host, Timestamp};
 use crate::route::NormalPath;
-use crate::token::{Claims, credential::Scheme};
+use crate::token::{Claims, Native, credential::Scheme};
 
 /// The SHA-256 of a certificate or of what makes a key what it is.
 pub type Digest = [u8; 32];
@@ -278,7 +278,8 @@ pub fn prove(
             let dpop = checks.dpop.as_ref().ok_or(Unproven::BindingUnchecked)?;
             let fresh = || nonces.fresh(host, now).ok_or(Unproven::StoreUnavailable);
             let usual = if dpop.nonce { Some(fresh()?) } else { None };
-            let proven = dpop.check(&thumbprint, request, usual.as_ref(), now);
+            let native: Native<'_> = &|check| host.verify_signature(check);
+            let proven = dpop.check(&thumbprint, request, usual.as_ref(), native, now);
             match (proven, usual) {
                 (_, None) | (Ok((_, nonce::Age::Current)), _) => {}
                 (Err(Unproven::NonceStale), _) => {

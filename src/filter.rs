@@ -16,6 +16,7 @@
 //! | `context` | which context id is which |
 //! | `capability` | what this proxy can be trusted with |
 //! | `host` | the engine's [`Host`](crate::host::Host) |
+//! | `native` | signature checks by the proxy |
 //! | `pairs` | the header map as bytes |
 //! | `memory` | the buffers a proxy fills for us |
 //! | `abi` | the proxy's functions: the one file that calls them |
@@ -42,6 +43,8 @@ mod introspection;
 mod keys;
 #[cfg(target_family = "wasm")]
 mod memory;
+#[cfg(target_family = "wasm")]
+mod native;
 #[cfg(target_family = "wasm")]
 mod request;
 #[cfg(target_family = "wasm")]

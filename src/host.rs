@@ -76,6 +76,13 @@ pub trait Host {
         true
     }
 
+    /// Whether a signature is its key's, by what the host has of its own: that is faster than what
+    /// is compiled to WebAssembly. `None` where it has nothing, or not for this.
+    fn verify_signature(&self, check: &SignatureCheck<'_>) -> Option<bool> {
+        let _ = check;
+        None
+    }
+
     /// Bytes that nobody can guess.
     ///
     /// # Errors
@@ -84,6 +91,19 @@ pub trait Host {
     fn random(&self) -> Result<[u8; 16], HostError> {
         Err(HostError)
     }
+}
+
+/// A signature to check: ECDSA or RSASSA-PKCS1-v1_5, as the key says.
+#[derive(Clone, Copy, Debug)]
+pub struct SignatureCheck<'a> {
+    /// The hash of the message that is signed: `sha256`, `sha384` or `sha512`.
+    pub hash: &'static str,
+    /// A `SubjectPublicKeyInfo` in DER (RFC 5280 §4.1).
+    pub public_key: &'a [u8],
+    /// What is signed.
+    pub message: &'a [u8],
+    /// The signature: for ECDSA an `Ecdsa-Sig-Value` in DER (RFC 3279 §2.2.3).
+    pub signature: &'a [u8],
 }
 
 /// What to ask of another server.

@@ -51,7 +51,7 @@ pub use key::{KeySet, KeySetError, MAX_KEYS, Signer, Skipped, Symmetric, Unusabl
 pub use profile::Profile;
 pub use rejected::Rejected;
 
-use crate::host::Timestamp;
+use crate::host::{SignatureCheck, Timestamp};
 use jws::Jws;
 use validity::Validity;
 
@@ -75,6 +75,9 @@ pub struct Verified<'p> {
     /// The first second at which the token is no longer valid, leeway included.
     pub expires: i64,
 }
+
+/// What a host checks signatures with, if it can; see [`Host::verify_signature`](crate::host::Host::verify_signature).
+pub(crate) type Native<'a> = &'a dyn Fn(&SignatureCheck<'_>) -> Option<bool>;
 
 /// A token whose signature is still to be checked, and all else is as it should be.
 ///
@@ -137,10 +140,14 @@ impl<'t, 'p> Candidate<'t, 'p> {
     /// # Errors
     ///
     /// The first misbehaviour met.
-    pub fn verify(self, keys: &KeySet) -> Result<Verified<'p>, Rejected> {
+    pub(crate) fn verify(
+        self,
+        keys: &KeySet,
+        native: Native<'_>,
+    ) -> Result<Verified<'p>, Rejected> {
         let Self { issuer_id, issuer, jws, claims, client, validity } = self;
         let key = keys.find(jws.key_id.as_deref(), jws.algorithm).ok_or(Rejected::KeyUnknown)?;
-        if !key.verify_signature(jws.algorithm, jws.signing_input, &jws.signature) {
+        if !key.verify_signature(jws.algorithm, jws.signing_input, &jws.signature, native) {
             return Err(Rejected::SignatureInvalid);
         }
         let signer = Some(Signer::new(key));
@@ -166,7 +173,7 @@ pub fn verify<'p>(
 ) -> Result<Verified<'p>, Rejected> {
     let candidate = Candidate::read(token, issuers, now)?;
     match &candidate.issuer().keys {
-        Keys::Inline(keys) => candidate.verify(keys),
+        Keys::Inline(keys) => candidate.verify(keys, &|_| None),
         Keys::Remote(_) => Err(Rejected::KeysUnavailable),
     }
 }

@@ -196,6 +196,15 @@ impl Envoy {
         text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
     }
 
+    /// Whether `text` is in its own log.
+    ///
+    /// # Errors
+    ///
+    /// There is no log.
+    pub fn has_logged(&self, text: &str) -> anyhow::Result<bool> {
+        Ok(fs::read_to_string(self.setup.log()).context("no log")?.contains(text))
+    }
+
     /// The last lines of its own log.
     pub fn log_tail(&self) -> String {
         let log = fs::read_to_string(self.setup.log()).unwrap_or_default();
@@ -264,7 +273,8 @@ impl Setup {
             .arg("--log-path")
             .arg(self.log())
             .args(["--concurrency", &self.workers.to_string()])
-            .args(["--log-level", "warning", "--file-flush-interval-msec", "50"])
+            .args(["--log-level", "warning", "--component-log-level", "wasm:info"])
+            .args(["--file-flush-interval-msec", "50"])
             .args(["--disable-hot-restart"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())

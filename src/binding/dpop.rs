@@ -6,7 +6,7 @@ use super::nonce::{Age, Fresh};
 use super::replay::Mark;
 use super::{Digest, Origin, Request, Sole, Unproven, digest};
 use crate::host::Timestamp;
-use crate::token::{Algorithms, Claims, Embedded, Rejected, Unusable};
+use crate::token::{Algorithms, Claims, Embedded, Native, Rejected, Unusable};
 
 /// The header that brings the proof.
 pub const HEADER: &[u8] = b"dpop";
@@ -53,6 +53,7 @@ impl Dpop {
         thumbprint: &Digest,
         request: &Request<'_>,
         fresh: Option<&Fresh>,
+        native: Native<'_>,
         now: Timestamp,
     ) -> Result<(Mark, Age), Unproven> {
         // 1: one header. 2: one JWT.
@@ -99,7 +100,7 @@ impl Dpop {
         };
         let expires = self.expiry(claims.created, now)?;
         // 6: the signature.
-        if !proof.verify().map_err(|reason| match reason {
+        if !proof.verify(native).map_err(|reason| match reason {
             Unusable::PrivateKey => Unproven::KeyPrivate,
             _ => Unproven::KeyUnusable,
         })? {

@@ -1,7 +1,7 @@
 //! The proxy's functions, each in bytes, each status a [`Result`]: the one file that calls them.
 //!
 //! Only functions every host has. Some hosts do not load, or die, when a module so much as names
-//! `proxy_get_log_level`, gRPC, foreign functions or shared queues.
+//! `proxy_get_log_level`, gRPC or shared queues.
 #![expect(unsafe_code, reason = "calls into the proxy: every pointer comes from a live slice")]
 
 use super::memory;
@@ -107,6 +107,14 @@ unsafe extern "C" {
         trailers_size: usize,
         timeout: u32,
         call: *mut u32,
+    ) -> u32;
+    fn proxy_call_foreign_function(
+        name: *const u8,
+        name_size: usize,
+        arguments: *const u8,
+        arguments_size: usize,
+        data: *mut *const u8,
+        size: *mut usize,
     ) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, size: usize, metric: *mut u32) -> u32;
     fn proxy_record_metric(metric: u32, value: u64) -> u32;
@@ -270,6 +278,21 @@ pub(super) fn http_call(
 pub(super) fn call_response_body(size: usize) -> Result<Vec<u8>, Status> {
     receive(|data, length| unsafe {
         proxy_get_buffer_bytes(CALL_RESPONSE_BODY, 0, size, data, length)
+    })
+}
+
+/// What a function of the proxy's own says. Not to be asked where it is not sure to be known: some
+/// proxies end the request at a name that they do not know.
+pub(super) fn call_foreign_function(name: &[u8], arguments: &[u8]) -> Result<Vec<u8>, Status> {
+    receive(|data, size| unsafe {
+        proxy_call_foreign_function(
+            name.as_ptr(),
+            name.len(),
+            arguments.as_ptr(),
+            arguments.len(),
+            data,
+            size,
+        )
     })
 }
 

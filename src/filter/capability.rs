@@ -1,14 +1,15 @@
-//! What this proxy can be trusted with, learnt from one question at the first request.
+//! What this proxy can be trusted with, learnt at the first request.
 //!
-//! The question is a property only nginx has, and the answers differ: nginx has a value, Apache
+//! The first question is a property only nginx has, and the answers differ: nginx has a value, Apache
 //! Traffic Server says that all is well and the value is empty, and every other host says that
 //! there is no such thing. It is not asked in a root context, where it is the end of an nginx
-//! worker.
+//! worker. Of Envoy, which has a property of its own as well, it is tried whether it checks
+//! signatures.
 
 use std::cell::Cell;
 
-use super::abi::{self, Status};
-use super::pairs;
+use super::abi::{self, Level, Status};
+use super::{native, pairs};
 
 /// What this proxy can be trusted with.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +24,8 @@ pub(super) struct Capability {
     pub(super) resumes: bool,
     /// What it says of the client's certificate is of this connection's.
     pub(super) shows_certificates: bool,
+    /// It checks signatures itself, and does it right.
+    pub(super) verifies_signatures: bool,
     /// The value of a header is shown as a whole, commas and all.
     pub(super) shows_whole_headers: bool,
     /// The most header fields of a request that are surely all there are.
@@ -38,6 +41,8 @@ const ENVOY: Capability = Capability {
     keeps_properties: true,
     resumes: true,
     shows_certificates: true,
+    // Asked for where it may be there.
+    verifies_signatures: false,
     shows_whole_headers: true,
     max_headers: pairs::MAX_HEADERS,
     // 0 would overwrite unconditionally; a present key has any version but this.
@@ -52,6 +57,7 @@ const NGINX: Capability = Capability {
     keeps_properties: false,
     resumes: false,
     shows_certificates: false,
+    verifies_signatures: false,
     shows_whole_headers: true,
     max_headers: 99,
     cas_if_absent: 0,
@@ -72,6 +78,9 @@ const TRAFFIC_SERVER: Capability = Capability {
 const UNKNOWN: Capability =
     Capability { cas_if_absent: u32::MAX, shows_whole_headers: false, ..NGINX };
 
+/// Which way a listener's traffic goes.
+const ENVOY_ONLY: &[u8] = b"xds\0listener_direction";
+
 const NGINX_ONLY: &[u8] = b"ngx\0nginx_version";
 
 thread_local! {
@@ -91,7 +100,14 @@ pub(super) fn get() -> Capability {
     let capability = match abi::property(NGINX_ONLY) {
         Ok(version) if version.is_empty() => TRAFFIC_SERVER,
         Ok(_) => NGINX,
-        Err(Status::NotFound) => ENVOY,
+        Err(Status::NotFound) => {
+            // To nginx, whatever it said before, the name of an unknown function is a trap.
+            let is_envoy = abi::property(ENVOY_ONLY).is_ok_and(|value| !value.is_empty());
+            let verifies_signatures = is_envoy && native::works();
+            let by = if verifies_signatures { "the proxy" } else { "the filter" };
+            abi::log(Level::Info, &format!("signatures of ES256 and RSA are checked by {by}"));
+            Capability { verifies_signatures, ..ENVOY }
+        }
         Err(_) => return UNKNOWN,
     };
     KNOWN.set(Some(capability));

@@ -2,9 +2,10 @@
 
 use super::abi::{self, Status};
 use super::capability::Capability;
+use super::native;
 use super::pairs::{self, Pair};
 use crate::binding::parse_digest;
-use crate::host::{Expected, Fetch, Host, HostError, Stored, Swap, Timestamp};
+use crate::host::{Expected, Fetch, Host, HostError, SignatureCheck, Stored, Swap, Timestamp};
 
 /// Envoy's property with the SHA-256 of the client's certificate, in hexadecimal digits.
 const CERTIFICATE_DIGEST: &[u8] = b"connection\0sha256_peer_certificate_digest";
@@ -89,6 +90,10 @@ impl Host for Proxy {
 
     fn shows_whole_headers(&self) -> bool {
         self.capability.shows_whole_headers
+    }
+
+    fn verify_signature(&self, check: &SignatureCheck<'_>) -> Option<bool> {
+        if self.capability.verifies_signatures { native::verify(check) } else { None }
     }
 
     fn random(&self) -> Result<[u8; 16], HostError> {

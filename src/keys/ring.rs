@@ -8,7 +8,9 @@ use super::response::{Answer, Response, read};
 use super::{Failure, News, SECOND, Source};
 use crate::denial::Refusal;
 use crate::host::{Expected, Host, HostError, Stored, Swap, Timestamp};
-use crate::token::{Candidate, IssuerId, Issuers, KeySet, Keys, Rejected, Signer, Verified};
+use crate::token::{
+    Candidate, IssuerId, Issuers, KeySet, Keys, Native, Rejected, Signer, Verified,
+};
 
 /// Requests to providers that one worker has under way; further ones are due a tick later.
 const MAX_FLIGHTS: usize = 16;
@@ -126,14 +128,15 @@ impl KeyRing {
         host: &impl Host,
         now: Timestamp,
     ) -> Result<Verified<'p>, Refusal> {
+        let native: Native<'_> = &|check| host.verify_signature(check);
         let Keys::Remote(source) = &candidate.issuer().keys else {
             let Keys::Inline(keys) = &candidate.issuer().keys else {
                 return Err(Rejected::KeysUnavailable.into());
             };
-            return Ok(candidate.verify(keys)?);
+            return Ok(candidate.verify(keys, native)?);
         };
         let current = self.find(&candidate, host, now.as_nanos())?;
-        let mut verified = candidate.verify(&current.set)?;
+        let mut verified = candidate.verify(&current.set, native)?;
         // Whatever is remembered of the token is forgotten when its key is too old.
         let stale = current.fetched_at.saturating_add(source.staleness_nanos());
         verified.expires = verified.expires.min(Timestamp::from_nanos(stale).as_secs());

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::jws::{Jws, is_media_type};
 use super::key::{self, Key, Symmetric, Unusable};
-use super::{Algorithm, Claims, Rejected};
+use super::{Algorithm, Claims, Native, Rejected};
 
 /// A JWT with a key in it. Nothing in it is true.
 pub(crate) struct Embedded<'t> {
@@ -57,9 +57,9 @@ impl<'t> Embedded<'t> {
     /// # Errors
     ///
     /// Why the key is none that we verify with.
-    pub(crate) fn verify(&self) -> Result<bool, Unusable> {
+    pub(crate) fn verify(&self, native: Native<'_>) -> Result<bool, Unusable> {
         let key = Key::from_jwk(&self.jwk, Symmetric::Refused)?;
         let Jws { algorithm, signing_input, signature, .. } = &self.jws;
-        Ok(key.verify_signature(*algorithm, signing_input, signature))
+        Ok(key.verify_signature(*algorithm, signing_input, signature, native))
     }
 }

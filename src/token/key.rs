@@ -1,5 +1,6 @@
 //! Key sets (RFC 7517): which keys an issuer signs with, and what each may verify.
 
+mod der;
 mod jwk;
 mod material;
 mod thumbprint;
@@ -13,7 +14,7 @@ pub use jwk::Unusable;
 pub(super) use jwk::is_private;
 pub(crate) use thumbprint::thumbprint;
 
-use super::{Algorithm, Algorithms};
+use super::{Algorithm, Algorithms, Native};
 use material::Material;
 
 /// The most keys that a set may list.
@@ -196,9 +197,10 @@ impl Key {
         algorithm: Algorithm,
         signing_input: &[u8],
         signature: &[u8],
+        native: Native<'_>,
     ) -> bool {
         self.algorithms.contains(algorithm)
-            && self.material.verify(algorithm, signing_input, signature)
+            && self.material.verify(algorithm, signing_input, signature, native)
     }
 
     fn is_mistaken_for(&self, other: &Self) -> bool {

@@ -7,6 +7,7 @@
 mod calls;
 mod exchange;
 mod filter;
+mod foreign;
 mod headers;
 mod profile;
 mod proxy;

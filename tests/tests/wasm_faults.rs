@@ -8,7 +8,8 @@ use postern_tests::wasm_host::{Fault, Filter, Outcome, Profile, Proxy};
 const STATUSES: [u32; 14] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, u32::MAX];
 
 /// Without these a request is still decided and forwarded rightly, if its keys are there.
-const DISPENSABLE: [&str; 8] = [
+const DISPENSABLE: [&str; 9] = [
+    "proxy_call_foreign_function",
     "proxy_continue_stream",
     "proxy_define_metric",
     "proxy_http_call",
@@ -19,8 +20,9 @@ const DISPENSABLE: [&str; 8] = [
     "proxy_set_tick_period_milliseconds",
 ];
 
-const FUNCTIONS: [&str; 18] = [
+const FUNCTIONS: [&str; 19] = [
     "proxy_add_header_map_value",
+    "proxy_call_foreign_function",
     "proxy_continue_stream",
     "proxy_define_metric",
     "proxy_get_buffer_bytes",

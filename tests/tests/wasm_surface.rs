@@ -4,8 +4,9 @@ use postern_tests::wasm_host::Filter;
 
 #[test]
 fn it_asks_only_for_what_every_host_has() {
-    const EVERYWHERE: [&str; 24] = [
+    const EVERYWHERE: [&str; 25] = [
         "env.proxy_add_header_map_value",
+        "env.proxy_call_foreign_function",
         "env.proxy_continue_stream",
         "env.proxy_define_metric",
         "env.proxy_get_buffer_bytes",

@@ -6,7 +6,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use jwt_compact::jwk::JsonWebKey;
 use serde_json::Value;
 
-use super::{Key, Material, Symmetric};
+use super::{Key, Material, Symmetric, der};
 use crate::token::jws::MAX_KEY_ID_BYTES;
 use crate::token::{Algorithm, Algorithms};
 
@@ -148,9 +148,11 @@ fn p256(jwk: &Value) -> Result<Material, Unusable> {
         return Err(Unusable::CurveUnsupported);
     }
     let (x, y) = (coordinate(jwk, "x")?, coordinate(jwk, "y")?);
+    let der = der::p256_public_key(&x, &y);
     let point =
         JsonWebKey::EllipticCurve { curve: "P-256".into(), x: x.into(), y: y.into(), secret: None };
-    (&point).try_into().map(Material::P256).map_err(|_| Unusable::PointInvalid)
+    let key = (&point).try_into().map_err(|_| Unusable::PointInvalid)?;
+    Ok(Material::P256 { key, der })
 }
 
 fn ed25519(jwk: &Value) -> Result<Material, Unusable> {
@@ -174,6 +176,7 @@ fn rsa(jwk: &Value) -> Result<Material, Unusable> {
     if bits(&exponent) < MIN_RSA_EXPONENT_BITS {
         return Err(Unusable::ExponentUnsupported);
     }
+    let der = der::rsa_public_key(&modulus, &exponent);
     let public = JsonWebKey::Rsa {
         modulus: modulus.clone().into(),
         public_exponent: exponent.into(),
@@ -181,7 +184,7 @@ fn rsa(jwk: &Value) -> Result<Material, Unusable> {
     };
     // The crate refuses an even exponent and one above 2^33.
     let key = (&public).try_into().map_err(|_| Unusable::ExponentUnsupported)?;
-    Ok(Material::Rsa { key: Box::new(key), modulus })
+    Ok(Material::Rsa { key: Box::new(key), modulus, der })
 }
 
 fn secret(jwk: &Value, symmetric: Symmetric) -> Result<Material, Unusable> {

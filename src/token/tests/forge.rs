@@ -10,14 +10,17 @@ use serde_json::{Value, json};
 
 use crate::host::Timestamp;
 use crate::token::{
-    Algorithm, Algorithms, Issuer, Issuers, KeySet, Keys, Leeway, Profile, Rejected, Symmetric,
-    Verified, verify,
+    Algorithm, Algorithms, Issuer, Issuers, KeySet, Keys, Leeway, Native, Profile, Rejected,
+    Symmetric, Verified, verify,
 };
 
 pub(crate) const ISSUER: &str = "https://login.example/";
 pub(crate) const AUDIENCE: &str = "https://api.example";
 pub(crate) const NOW: i64 = 1_800_000_000;
 pub(crate) const SECRET: &[u8; 32] = b"a secret of exactly 32 bytes, ok";
+
+/// Where the host has nothing to check signatures with.
+pub(crate) const IN_WASM: Native<'_> = &|_| None;
 
 /// An issuer that signs with everything but HMAC, under the standard profile.
 pub(crate) fn issuer() -> Issuer {

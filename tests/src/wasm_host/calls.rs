@@ -25,6 +25,7 @@ pub(super) fn link(linker: &mut Linker<Vm>) -> Result<()> {
     general(linker)?;
     headers(linker)?;
     shared_data(linker)?;
+    super::foreign::link(linker)?;
     super::upcalls::link(linker)
 }
 
@@ -270,7 +271,7 @@ fn map_of<'a>(guest: &'a mut Guest<'_>, map: u32) -> Option<&'a mut HeaderMap> {
 }
 
 /// Hands bytes over in memory the filter gives; nothing is a null pointer.
-fn give(guest: &mut Guest<'_>, bytes: &[u8], data: u32, size: u32) -> Result<u32> {
+pub(super) fn give(guest: &mut Guest<'_>, bytes: &[u8], data: u32, size: u32) -> Result<u32> {
     let length = u32::try_from(bytes.len())?;
     let mut address = 0;
     if length > 0 {

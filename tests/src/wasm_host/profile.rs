@@ -1,5 +1,7 @@
 //! The proxies, and how they differ.
 
+use super::store::NOT_FOUND;
+
 /// Which proxy's manners the host takes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
@@ -30,6 +32,15 @@ impl Profile {
     /// Whether a missing property is an empty one.
     pub(super) const fn missing_is_empty(self) -> bool {
         matches!(self, Self::TrafficServer)
+    }
+
+    /// What becomes of a call of a foreign function that the proxy does not know: a status, or the
+    /// end of the request.
+    pub(super) const fn unknown_function(self) -> Option<u32> {
+        match self {
+            Self::Nginx => None,
+            _ => Some(NOT_FOUND),
+        }
     }
 
     /// What `:authority` says to a client that asked for `host`.

@@ -79,9 +79,12 @@ impl Request {
             (b"request\0method".to_vec(), self.method.clone()),
         ]);
         properties.extend(self.properties.iter().cloned());
-        if profile == Profile::Nginx {
-            properties.insert(b"ngx\0nginx_version".to_vec(), b"1.27.5".to_vec());
-        }
+        let own: Option<(&[u8], &[u8])> = match profile {
+            Profile::Envoy => Some((b"xds\0listener_direction", &1_i64.to_le_bytes())),
+            Profile::Nginx => Some((b"ngx\0nginx_version", b"1.27.5")),
+            Profile::TrafficServer | Profile::ProxyWasmHost => None,
+        };
+        properties.extend(own.map(|(name, value)| (name.to_vec(), value.to_vec())));
         Stream {
             request: HeaderMap::new(profile, self.fields(profile)),
             response: None,
