@@ -5,6 +5,7 @@
 //! [`Engine::walk`], and answers everything else itself.
 
 mod id;
+mod identify;
 mod opaque;
 mod request;
 
@@ -16,7 +17,7 @@ pub use request::{MAX_HEADERS, Request};
 
 use crate::audit::{self, Event, Members, Record};
 use crate::authorize;
-use crate::binding::{self, Binding, Bindings, Dpop, Evidence, Nonces, Unproven};
+use crate::binding::{Binding, Bindings, Dpop, Nonces, Unproven};
 use crate::denial::{Denial, Refusal, Reply, Told, Wait};
 use crate::fields::Fields;
 use crate::host::{Host, Timestamp};
@@ -26,7 +27,7 @@ use crate::limit::{self, Charge, Leases, RateLimit, Usages};
 use crate::policy::{Access, Operation, PermissionId, Policy};
 use crate::route::NormalPath;
 use crate::session::{Session, Sessions};
-use crate::token::Candidate;
+use crate::throttle::{Budget, Refused};
 use crate::token::credential::{self, Credential, Scheme};
 use request::Sifted;
 
@@ -45,6 +46,10 @@ pub struct Engine {
     bindings: Bindings,
     keys: KeyRing,
     introspection: Introspection,
+    /// What callers may cost whose tokens are refused in the end.
+    budget: Budget,
+    /// Tokens whose signatures were found to be nobody's.
+    forged: RefCell<Refused>,
     ids: Ids,
     /// What the backend is told of whoever uses a public route.
     anonymity: Rc<Fields>,
@@ -166,6 +171,8 @@ impl Engine {
             dpop_algs: policy.binding.dpop.as_ref().map(Dpop::algs),
             keys: KeyRing::new(&policy.trusted.issuers, seed),
             introspection: Introspection::new(policy.trusted.introspected()),
+            budget: Budget::new(policy.refused_tokens, seed),
+            forged: RefCell::default(),
             ids: Ids::new(seed),
             anonymity: audit::anonymity(&policy).into(),
             decision_id: audit::decision_id(&policy).into(),
@@ -202,13 +209,6 @@ impl Engine {
     fn forget_other_keys(&self) {
         if let Ok(mut sessions) = self.sessions.try_borrow_mut() {
             self.forget_other_keys_of(&mut sessions);
-        }
-    }
-
-    fn forget_other_keys_of(&self, sessions: &mut Sessions) {
-        if self.keys.take_changed() {
-            sessions.forget_signed_otherwise(&self.keys);
-            self.keys.settle();
         }
     }
 
@@ -324,63 +324,6 @@ impl Engine {
         let usages = self.charge(session, host, now)?;
         witness.saw(Step::Limited(&usages));
         Ok(Permit::Backend(Some(usages)))
-    }
-
-    /// The session of a token, remembered or newly verified.
-    fn session(
-        &self,
-        credential: &[u8],
-        host: &impl Host,
-        now: Timestamp,
-    ) -> Result<Rc<Session>, Refusal> {
-        // A worker decides one request at a time; were it not so, nothing would be remembered.
-        let mut sessions = self.sessions.try_borrow_mut().ok();
-        if let Some(session) = sessions.as_mut().and_then(|known| known.find(credential, now)) {
-            return Ok(session);
-        }
-        let token = credential::read(credential)?;
-        if let Some(refusal) = self.inquire(token, now) {
-            return Err(refusal);
-        }
-        let candidate = Candidate::read(token, &self.policy.trusted.issuers, now)?;
-        let verified = self.keys.verify(candidate, host, now);
-        if let Some(known) = &mut sessions {
-            self.forget_other_keys_of(known);
-        }
-        let session = Rc::new(Session::open(&self.policy, verified?)?);
-        if let Some(known) = &mut sessions {
-            known.insert(credential, Rc::clone(&session));
-        }
-        Ok(session)
-    }
-
-    /// The session of an API key, remembered or new.
-    fn key_session(&self, secret: &[u8], now: Timestamp) -> Result<Rc<Session>, Refusal> {
-        let mut sessions = self.key_sessions.try_borrow_mut().ok();
-        if let Some(session) = sessions.as_mut().and_then(|known| known.find(secret, now)) {
-            return Ok(session);
-        }
-        let session = Rc::new(Session::open_key(&self.policy, secret, now)?);
-        if let Some(known) = &mut sessions {
-            known.insert(secret, Rc::clone(&session));
-        }
-        Ok(session)
-    }
-
-    /// Has the caller prove what its token is bound to. Apart, for most tokens are bound to nothing.
-    #[inline(never)]
-    fn prove(
-        &self,
-        binding: Option<Binding>,
-        Credential { scheme, token }: Credential<'_>,
-        (request, path): (&Request<'_>, &NormalPath<'_>),
-        host: &impl Host,
-        next_nonce: &mut Option<String>,
-    ) -> Result<(), Refusal> {
-        let evidence = Evidence::among(request.headers);
-        let asked = binding::Request { scheme, token, method: request.method, path, evidence };
-        let nonces = (&self.nonces, next_nonce);
-        Ok(binding::prove(&self.policy.binding, binding, &asked, nonces, host, host.now())?)
     }
 
     fn authorize(

@@ -63,6 +63,12 @@ pub trait Host {
         Err(HostError)
     }
 
+    /// The address of whoever sent the request at hand, as the host writes it. `None` where it
+    /// cannot be known: then nobody is told apart.
+    fn source(&self) -> Option<Vec<u8>> {
+        None
+    }
+
     /// The SHA-256 of the certificate (in DER) that the client of the request at hand showed, and
     /// proved to have, in the TLS connection that it came over. `None` where there is none, and on
     /// hosts of which it cannot be known for sure.

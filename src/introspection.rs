@@ -12,7 +12,6 @@
 //! | `desk` | what one worker has asked, and how it goes on |
 //! | `answer` | what an issuer's answer means |
 //! | `breaker` | an issuer that fails is left alone for a while |
-//! | `refused` | tokens that are not accepted |
 //! | `news` | what an operator is told |
 //!
 //! Nothing of this is shared by workers: a token that two of them meet is asked about twice.
@@ -21,7 +20,6 @@ mod answer;
 mod breaker;
 mod desk;
 mod news;
-mod refused;
 mod source;
 
 pub use answer::MAX_ANSWER_BYTES;

@@ -41,6 +41,7 @@ pub mod principal;
 pub mod revocation;
 pub mod route;
 pub mod session;
+pub mod throttle;
 pub mod token;
 
 #[cfg(any(test, target_family = "wasm"))]

@@ -52,7 +52,7 @@ pub use wire::AuditLog;
 use crate::api_key::ApiKeys;
 use crate::audit::Firewall;
 use crate::binding::Checks;
-use crate::limit::Class;
+use crate::limit::{Class, Rate};
 use crate::revocation::Revocations;
 use crate::route::Table;
 
@@ -86,6 +86,8 @@ pub struct Policy {
     pub human_limits: Limits,
     /// How often API keys may be used.
     pub key_limits: Limits,
+    /// How many tokens of one address may be refused, and how fast.
+    pub refused_tokens: Rate,
     /// The API keys of organizations.
     pub api_keys: Option<ApiKeys>,
     /// How callers prove that a bound token is theirs.
@@ -215,6 +217,7 @@ impl Policy {
             agent_limits: limits::compile(limits.agents, Class::Agents, problems),
             human_limits: limits::compile(limits.humans, Class::Humans, problems),
             key_limits: limits::compile(limits.keys, Class::Keys, problems),
+            refused_tokens: limits::refused_tokens(limits.refused_tokens, problems),
             revocations: revocations::compile(
                 revocations,
                 (&trusted, &agents, api_keys.as_ref()),

@@ -18,13 +18,17 @@ impl Engine {
 
     /// Why a token is not accepted, or not yet, that is not known and only its issuer can read;
     /// nothing if it is another kind of token.
-    pub(super) fn inquire(&self, token: &str, now: Timestamp) -> Option<Refusal> {
+    pub(super) fn inquire(&self, token: &str, host: &impl Host, now: Timestamp) -> Option<Refusal> {
         let inquiry = self.introspection.about(token)?;
         if let Some(refusal) = self.introspection.known(&inquiry, now) {
             return Some(refusal);
         }
         // From here on the caller costs somebody something: a question, whoever made the token up.
-        Some(self.introspection.ask(&inquiry, now))
+        let debit = match self.budget.debit(host, now) {
+            Ok(debit) => debit,
+            Err(refusal) => return Some(refusal),
+        };
+        Some(self.introspection.ask(&inquiry, debit, now))
     }
 
     /// Sends the questions that requests have led to; what came of it is for the log.
@@ -40,6 +44,7 @@ impl Engine {
         match self.open(&mut word, now) {
             None => {}
             Some(Ok(session)) => {
+                self.budget.refund(word.debit);
                 if let Ok(mut sessions) = self.sessions.try_borrow_mut() {
                     sessions.insert(word.token.as_bytes(), Rc::new(session));
                 }

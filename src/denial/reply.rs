@@ -73,6 +73,8 @@ impl Refusal {
         };
         let retry_after = match denial {
             Denial::NotReady => Some(1),
+            // Not by a limit of the policy's.
+            Denial::RateLimited if exceeded.is_none() => Some(1),
             _ => exceeded.map(|(_, seconds)| seconds),
         };
         let mut headers = vec![

@@ -22,6 +22,8 @@ pub(super) struct Capability {
     pub(super) keeps_properties: bool,
     /// A request that is held can be let go on from elsewhere.
     pub(super) resumes: bool,
+    /// It says who sent a request.
+    pub(super) shows_source: bool,
     /// What it says of the client's certificate is of this connection's.
     pub(super) shows_certificates: bool,
     /// It checks signatures itself, and does it right.
@@ -40,6 +42,7 @@ const ENVOY: Capability = Capability {
     replaces_headers: true,
     keeps_properties: true,
     resumes: true,
+    shows_source: true,
     shows_certificates: true,
     // Asked for where it may be there.
     verifies_signatures: false,
@@ -56,6 +59,7 @@ const NGINX: Capability = Capability {
     replaces_headers: false,
     keeps_properties: false,
     resumes: false,
+    shows_source: true,
     shows_certificates: false,
     verifies_signatures: false,
     shows_whole_headers: true,
@@ -69,14 +73,19 @@ const TRAFFIC_SERVER: Capability = Capability {
     replaces_headers: false,
     keeps_properties: false,
     resumes: false,
+    shows_source: false,
     shows_certificates: false,
     shows_whole_headers: false,
     ..ENVOY
 };
 
 /// A host that answered with an error: nothing is taken for granted.
-const UNKNOWN: Capability =
-    Capability { cas_if_absent: u32::MAX, shows_whole_headers: false, ..NGINX };
+const UNKNOWN: Capability = Capability {
+    cas_if_absent: u32::MAX,
+    shows_source: false,
+    shows_whole_headers: false,
+    ..NGINX
+};
 
 /// Which way a listener's traffic goes.
 const ENVOY_ONLY: &[u8] = b"xds\0listener_direction";

@@ -10,6 +10,9 @@ use crate::host::{Expected, Fetch, Host, HostError, SignatureCheck, Stored, Swap
 /// Envoy's property with the SHA-256 of the client's certificate, in hexadecimal digits.
 const CERTIFICATE_DIGEST: &[u8] = b"connection\0sha256_peer_certificate_digest";
 
+/// The address of the client, as far as the proxy believes it.
+const SOURCE: &[u8] = b"source\0address";
+
 /// The proxy, while it handles one request, the moment of which is `now`.
 pub(super) struct Proxy {
     now: Timestamp,
@@ -79,6 +82,13 @@ impl Host for Proxy {
         let body = fetch.form.map_or("", |form| form.fields).as_bytes();
         abi::http_call(fetch.upstream.as_bytes(), &headers, body, fetch.timeout_millis)
             .map_err(|_| HostError)
+    }
+
+    fn source(&self) -> Option<Vec<u8>> {
+        if !self.capability.shows_source {
+            return None;
+        }
+        abi::property(SOURCE).ok().filter(|address| !address.is_empty())
     }
 
     fn peer_certificate(&self) -> Option<[u8; 32]> {

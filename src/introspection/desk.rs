@@ -7,11 +7,11 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::breaker::Breaker;
-use super::refused::{Digest, Refused};
 use super::{Failure, News, SECOND, Source, answer};
 use crate::denial::{Denial, Refusal, Wait};
 use crate::host::{Fetch, Form, Host, Timestamp};
 use crate::keys::{self, Response};
+use crate::throttle::{Debit, Digest, Refused};
 use crate::token::{self, IssuerId};
 
 /// Questions that one worker has under way, or is about to send; further ones are not asked.
@@ -58,6 +58,8 @@ struct Question {
     number: u32,
     digest: Digest,
     token: Box<str>,
+    /// What whoever asked is charged unless the token is good.
+    debit: Debit,
     seat: usize,
     /// The host's name for it, once it is sent.
     call: Option<u32>,
@@ -77,6 +79,8 @@ pub(crate) struct Inquiry<'t> {
 pub(crate) struct Word {
     pub(crate) issuer: IssuerId,
     pub(crate) token: Box<str>,
+    /// What whoever asked was charged.
+    pub(crate) debit: Debit,
     /// The members of its answer; none if it said nothing that has a meaning.
     pub(crate) members: Option<Map<String, Value>>,
     /// Bytes of the answer.
@@ -156,7 +160,7 @@ impl Introspection {
 
     /// Has the issuer asked about a token of which nothing is [known](Self::known), if it can be:
     /// the question goes out with the next [`Self::send`].
-    pub(crate) fn ask(&self, inquiry: &Inquiry<'_>, now: Timestamp) -> Refusal {
+    pub(crate) fn ask(&self, inquiry: &Inquiry<'_>, debit: Debit, now: Timestamp) -> Refusal {
         let now = now.as_nanos();
         let Some(seat) = self.seats.get(inquiry.seat) else { return Denial::NotReady.into() };
         let state = &mut *self.state.borrow_mut();
@@ -176,6 +180,7 @@ impl Introspection {
             number,
             digest,
             token,
+            debit,
             seat,
             call: None,
             begun: now,
@@ -244,7 +249,7 @@ impl Introspection {
         let now = now.as_nanos();
         let state = &mut *self.state.borrow_mut();
         let at = state.questions.iter().position(|question| question.call == Some(call))?;
-        let Question { digest, token, seat, begun, .. } = state.questions.swap_remove(at);
+        let Question { digest, token, debit, seat, begun, .. } = state.questions.swap_remove(at);
         let seat = self.seats.get(seat)?;
         let (members, news) = match answer::read(response) {
             Ok(members) => {
@@ -259,7 +264,17 @@ impl Introspection {
         };
         let (issuer, length, source) = (seat.issuer, response.length, &seat.source);
         let (cache, access_tokens_only) = (source.cache, source.access_tokens_only);
-        Some(Word { issuer, token, members, length, access_tokens_only, cache, news, digest })
+        Some(Word {
+            issuer,
+            token,
+            debit,
+            members,
+            length,
+            access_tokens_only,
+            cache,
+            news,
+            digest,
+        })
     }
 
     /// Remembers that a token is not accepted.

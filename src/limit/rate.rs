@@ -26,6 +26,9 @@ pub struct Rate {
 }
 
 impl Rate {
+    /// `1/s`.
+    pub const ONE_A_SECOND: Self = Self { quota: NonZeroU32::MIN, period_secs: NonZeroU32::MIN };
+
     /// Units per period.
     pub const fn quota(self) -> NonZeroU32 {
         self.quota

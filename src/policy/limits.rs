@@ -9,6 +9,10 @@ use crate::limit::{Class, Limit, MAX_LIMITS, Rate, RateLimit, Usages, write_poli
 
 pub use super::wire::Per;
 
+/// How many tokens of one address may be refused. A flood of them takes half a hundredth of a core
+/// where the proxy checks signatures, and a fifteenth where the filter does.
+const REFUSED_TOKENS: &str = "1000/10s";
+
 /// The limits of one class of callers.
 #[derive(Debug, Default)]
 pub struct Limits {
@@ -30,6 +34,16 @@ impl Limits {
         write_usage(&mut usage, &self.limits, usages.iter());
         Some(RateLimit { policy: Rc::clone(&self.field), usage })
     }
+}
+
+/// Reads how many tokens of one address may be refused; what is wrong goes to `problems`.
+pub(super) fn refused_tokens(written: Option<String>, problems: &mut Problems) -> Rate {
+    let rate = written.as_deref().unwrap_or(REFUSED_TOKENS).parse::<Rate>();
+    rate.unwrap_or_else(|error| {
+        let here = Path::root().join("limits").join("refused_tokens");
+        problems.add(Problem::new(error.to_string()).at(here));
+        Rate::ONE_A_SECOND
+    })
 }
 
 /// Reads the limits of one class; what is wrong goes to `problems`.

@@ -380,6 +380,9 @@ pub struct Limits {
     pub humans: Vec<Limit>,
     /// For API keys.
     pub keys: Vec<Limit>,
+    /// How many tokens that are refused in the end one address may send to one worker, before
+    /// no more are tried for a while: `1000/10s` when left out.
+    pub refused_tokens: Option<String>,
 }
 
 /// A rate limit.

@@ -158,7 +158,12 @@ fn only_bound_tokens_cost_more() {
     let certificate = warm(&plain(), &|| over(CERTIFICATE));
     assert_eq!(more(&certificate), [("proxy_get_property", 1)]);
     let key = warm(&plain(), &|| proven(&proof()));
-    let proof = ["proxy_call_foreign_function", "proxy_get_shared_data", "proxy_set_shared_data"];
+    let proof = [
+        "proxy_call_foreign_function",
+        "proxy_get_property",
+        "proxy_get_shared_data",
+        "proxy_set_shared_data",
+    ];
     assert_eq!(more(&key), proof.map(|name| (name, 1)));
 }
 

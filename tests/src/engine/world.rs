@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use postern::host::{Expected, Fetch, Host, HostError, Stored, Swap, Timestamp};
+use postern::host::{Expected, Fetch, Host, HostError, SignatureCheck, Stored, Swap, Timestamp};
 
 use super::NOW;
 
@@ -21,6 +21,8 @@ struct Inner {
     sends: Cell<bool>,
     fetches: RefCell<Vec<Sent>>,
     certificate: Cell<Option<[u8; 32]>>,
+    source: RefCell<Option<String>>,
+    signature_checks: Cell<u32>,
 }
 
 /// A request to a provider.
@@ -52,6 +54,8 @@ impl Default for Inner {
             sends: Cell::new(true),
             fetches: RefCell::default(),
             certificate: Cell::default(),
+            source: RefCell::default(),
+            signature_checks: Cell::default(),
         }
     }
 }
@@ -102,6 +106,16 @@ impl World {
         self.0.certificate.set(certificate);
     }
 
+    /// Lets requests come from this address.
+    pub fn call_from(&self, address: &str) {
+        self.0.source.replace(Some(address.to_owned()));
+    }
+
+    /// How many signatures were to be checked of those that hosts know.
+    pub fn signature_checks(&self) -> u32 {
+        self.0.signature_checks.get()
+    }
+
     /// How often the store was written.
     pub fn writes(&self) -> u32 {
         self.0.writes.get()
@@ -137,6 +151,16 @@ impl Host for World {
         self.0.writes.set(version);
         values.insert(key.to_vec(), Stored { value: value.to_vec(), version });
         Ok(Swap::Done)
+    }
+
+    fn source(&self) -> Option<Vec<u8>> {
+        self.0.source.borrow().clone().map(String::into_bytes)
+    }
+
+    /// Has nothing to check signatures with, and counts them.
+    fn verify_signature(&self, _: &SignatureCheck<'_>) -> Option<bool> {
+        self.0.signature_checks.update(|count| count + 1);
+        None
     }
 
     fn peer_certificate(&self) -> Option<[u8; 32]> {

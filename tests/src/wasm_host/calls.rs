@@ -79,6 +79,9 @@ fn general(linker: &mut Linker<Vm>) -> Result<()> {
                     }
                     return Ok(NOT_FOUND);
                 };
+                if vm.profile == Profile::TrafficServer && path.starts_with(b"source\0") {
+                    bail!("the server ended: it was asked for an address");
+                }
                 match stream.properties.get(&path).cloned() {
                     Some(value) => give(g, &value, data, size),
                     None if vm.profile.missing_is_empty() => give(g, b"", data, size),

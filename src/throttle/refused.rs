@@ -1,9 +1,11 @@
 //! Tokens that are not accepted, for a little while.
 
+use std::fmt;
+
 use crate::denial::{Denial, Refusal};
 
 /// The SHA-256 of a whole token.
-pub(super) type Digest = [u8; 32];
+pub(crate) type Digest = [u8; 32];
 
 /// How many tokens are remembered. Each has one place; what comes to it later takes it.
 const MAX_REFUSED: usize = 4_096;
@@ -11,9 +13,9 @@ const MAX_REFUSED: usize = 4_096;
 /// Why tokens are not accepted: at most [`MAX_REFUSED`], each for a span of its own.
 ///
 /// By the hash of the whole token: it is not longer where the token is, and nobody makes two with
-/// one. Who sends many other tokens can have one forgotten sooner, and then it is asked about again.
+/// one. Who sends many other tokens can have one forgotten sooner, and then it is judged again.
 #[derive(Default)]
-pub(super) struct Refused {
+pub(crate) struct Refused {
     /// Empty until there is one.
     places: Vec<Option<Entry>>,
 }
@@ -29,15 +31,25 @@ struct Entry {
 }
 
 impl Refused {
+    /// Whether nothing is remembered: then no token need be hashed.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.places.clear();
+    }
+
     /// Why the token is not accepted, if that is remembered.
-    pub(super) fn find(&self, digest: &Digest, now: u64) -> Option<Refusal> {
+    pub(crate) fn find(&self, digest: &Digest, now: u64) -> Option<Refusal> {
         let entry = self.places.get(place(digest))?.as_ref()?;
         let is_it = entry.digest == *digest && (entry.since..entry.until).contains(&now);
         is_it.then(|| Refusal::because(entry.denial, entry.reason))
     }
 
     /// Remembers why the token is not accepted, for `span` nanoseconds.
-    pub(super) fn insert(&mut self, digest: Digest, refusal: &Refusal, now: u64, span: u64) {
+    pub(crate) fn insert(&mut self, digest: Digest, refusal: &Refusal, now: u64, span: u64) {
         if self.places.is_empty() {
             self.places.resize(MAX_REFUSED, None);
         }
@@ -46,6 +58,12 @@ impl Refused {
             let until = now.saturating_add(span);
             *entry = Some(Entry { digest, denial, reason, since: now, until });
         }
+    }
+}
+
+impl fmt::Debug for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Refused(..)")
     }
 }
 
