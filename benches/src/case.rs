@@ -84,7 +84,7 @@ impl Case {
     ///
     /// The key cannot sign.
     pub(crate) fn token(&self) -> anyhow::Result<String> {
-        self.signed_by(&self.key)
+        Ok(self.access_token()?.sign(&self.key)?)
     }
 
     /// Such a token, signed by somebody else's key that has the same name.
@@ -93,12 +93,34 @@ impl Case {
     ///
     /// The operating system gives no randomness, or the key cannot sign.
     pub(crate) fn forged_token(&self) -> anyhow::Result<String> {
-        self.signed_by(&PrivateKey::generate(self.key.algorithm())?.with_kid(self.key.kid()))
+        let other = PrivateKey::generate(self.key.algorithm())?.with_kid(self.key.kid());
+        Ok(self.access_token()?.sign(&other)?)
     }
 
-    fn signed_by(&self, key: &PrivateKey) -> anyhow::Result<String> {
+    /// Such a token, with the signature of another.
+    ///
+    /// # Errors
+    ///
+    /// The key cannot sign.
+    pub(crate) fn misattributed_token(&self) -> anyhow::Result<String> {
+        let (claimed, other) = (self.token()?, self.token()?);
+        let parts = claimed.rsplit_once('.').zip(other.rsplit_once('.'));
+        let ((claims, _), (_, signature)) = parts.context("a token without a signature")?;
+        Ok(format!("{claims}.{signature}"))
+    }
+
+    /// Such a token, by a key of a name that the issuer has none of.
+    ///
+    /// # Errors
+    ///
+    /// The key cannot sign.
+    pub(crate) fn unattributed_token(&self) -> anyhow::Result<String> {
+        Ok(self.access_token()?.header("kid", "unheard-of").sign(&self.key)?)
+    }
+
+    fn access_token(&self) -> anyhow::Result<AccessToken> {
         let lifetime = i64::try_from(LIFETIME.as_secs())?;
-        let token = AccessToken::new(ISSUER, AUDIENCE, self.now)
+        Ok(AccessToken::new(ISSUER, AUDIENCE, self.now)
             .valid(self.now, self.now.saturating_add(lifetime))
             .subject(USER)
             .client(AGENT)
@@ -107,8 +129,7 @@ impl Case {
             .roles(&["editor"])
             .claim("org_id", "acme")
             .claim("auth_time", self.now)
-            .claim("sid", "f1c2a7d0-5d3b-4d64-8f0a-6d1d3c9f0b42");
-        Ok(token.sign(key)?)
+            .claim("sid", "f1c2a7d0-5d3b-4d64-8f0a-6d1d3c9f0b42"))
     }
 }
 

@@ -130,7 +130,10 @@ fn keys_are_rotated_under_traffic_without_one_wrong_answer() {
     });
     assert_eq!(*wrong.lock().unwrap(), [], "{}", lab.envoy.log_tail());
 
-    // What the provider took back no worker accepts, though it was remembered.
+    // What the provider took back no worker accepts any more once it has looked.
+    let is_refused = || code(&send(to, &call(&old))) == "unknown_key";
+    let noticed = || Ok((0..8).all(|_| is_refused()).then_some(()));
+    wait_for("every worker to notice", SOON, noticed).unwrap();
     for _ in 0..8 {
         let response = send(to, &call(&old));
         assert_eq!((response.status, code(&response).as_str()), (401, "unknown_key"));

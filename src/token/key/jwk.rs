@@ -148,11 +148,10 @@ fn p256(jwk: &Value) -> Result<Material, Unusable> {
         return Err(Unusable::CurveUnsupported);
     }
     let (x, y) = (coordinate(jwk, "x")?, coordinate(jwk, "y")?);
-    let der = der::p256_public_key(&x, &y);
-    let point =
-        JsonWebKey::EllipticCurve { curve: "P-256".into(), x: x.into(), y: y.into(), secret: None };
-    let key = (&point).try_into().map_err(|_| Unusable::PointInvalid)?;
-    Ok(Material::P256 { key, der })
+    let [x, y] = [&x, &y].map(|number| <&[u8; 32]>::try_from(number.as_slice()));
+    let (Ok(x), Ok(y)) = (x, y) else { return Err(Unusable::Malformed) };
+    let key = es256::VerifyingKey::new(x, y).ok_or(Unusable::PointInvalid)?;
+    Ok(Material::P256 { key: Box::new(key), der: der::p256_public_key(x, y) })
 }
 
 fn ed25519(jwk: &Value) -> Result<Material, Unusable> {

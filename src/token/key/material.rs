@@ -1,6 +1,6 @@
 //! The numbers of a key, and the signatures they verify.
 
-use jwt_compact::alg::{Ed25519, Es256, Hs256, Rsa};
+use jwt_compact::alg::{Ed25519, Hs256, Rsa};
 use jwt_compact::{Algorithm as Verifier, AlgorithmSignature as Signature};
 
 use super::der;
@@ -15,7 +15,7 @@ pub(super) enum Material {
     /// Not of small order.
     Ed25519(VerifyingKey<Ed25519>),
     /// On the curve; and as hosts read it.
-    P256 { key: VerifyingKey<Es256>, der: Vec<u8> },
+    P256 { key: Box<es256::VerifyingKey>, der: Vec<u8> },
     /// Of 2048 to 4096 bits; the modulus once more in bytes, big-endian, no leading zero; and as
     /// hosts read it.
     Rsa { key: Box<VerifyingKey<Rsa>>, modulus: Vec<u8>, der: Vec<u8> },
@@ -44,7 +44,7 @@ impl Material {
                 let Ok(raw) = signature.try_into() else { return false };
                 let der = der::ecdsa_signature(raw);
                 let check = SignatureCheck { hash: "sha256", public_key, message, signature: &der };
-                native(&check).unwrap_or_else(|| verify(&Es256, key, message, signature))
+                native(&check).unwrap_or_else(|| key.verify(message, raw))
             }
             (Self::Secret(key), Algorithm::Hs256) => verify(&Hs256, key, message, signature),
             (Self::Rsa { key, modulus, der: public_key }, algorithm) => {
@@ -82,7 +82,7 @@ impl PartialEq for Material {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Ed25519(a), Self::Ed25519(b)) => a == b,
-            (Self::P256 { key: a, .. }, Self::P256 { key: b, .. }) => a == b,
+            (Self::P256 { der: a, .. }, Self::P256 { der: b, .. }) => a == b,
             (Self::Rsa { key: a, .. }, Self::Rsa { key: b, .. }) => a == b,
             (Self::Secret(a), Self::Secret(b)) => a.as_ref() == b.as_ref(),
             _ => false,
