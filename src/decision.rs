@@ -19,10 +19,10 @@ use crate::audit::{self, Event, Members, Record};
 use crate::authorize;
 use crate::binding::{Binding, Bindings, Dpop, Nonces, Unproven};
 use crate::denial::{Denial, Refusal, Reply, Told, Wait};
+use crate::feed::{Feeds, News, Response};
 use crate::fields::Fields;
 use crate::host::{Host, Timestamp};
 use crate::introspection::Introspection;
-use crate::keys::{KeyRing, News, Response};
 use crate::limit::{self, Charge, Leases, RateLimit, Usages};
 use crate::policy::{Access, Operation, PermissionId, Policy};
 use crate::route::NormalPath;
@@ -44,7 +44,7 @@ pub struct Engine {
     dpop_algs: Option<String>,
     /// How the tokens of one issuer or the other may be bound.
     bindings: Bindings,
-    keys: KeyRing,
+    feeds: Feeds,
     introspection: Introspection,
     /// What callers may cost whose tokens are refused in the end.
     budget: Budget,
@@ -169,7 +169,7 @@ impl Engine {
             nonces: Nonces::default(),
             bindings: policy.required.of_any(policy.trusted.issuers.iter().map(|(id, _)| id)),
             dpop_algs: policy.binding.dpop.as_ref().map(Dpop::algs),
-            keys: KeyRing::new(&policy.trusted.issuers, seed),
+            feeds: Feeds::new(&policy.trusted.issuers, seed),
             introspection: Introspection::new(policy.trusted.introspected()),
             budget: Budget::new(policy.refused_tokens, seed),
             forged: RefCell::default(),
@@ -187,20 +187,20 @@ impl Engine {
     }
 
     /// The keys that are fetched.
-    pub const fn keys(&self) -> &KeyRing {
-        &self.keys
+    pub const fn feeds(&self) -> &Feeds {
+        &self.feeds
     }
 
     /// Sees to the keys that are fetched, again and again; what came of it is for the log.
     pub fn tick(&self, host: &impl Host) -> Vec<News> {
-        let news = self.keys.tick(host);
+        let news = self.feeds.tick(host);
         self.forget_other_keys();
         news
     }
 
     /// Takes the answer to a fetch of keys; what came of it is for the log.
     pub fn fetched(&self, call: u32, response: &Response<'_>, host: &impl Host) -> Option<News> {
-        let news = self.keys.fetched(call, response, host);
+        let news = self.feeds.fetched(call, response, host);
         self.forget_other_keys();
         news
     }

@@ -187,7 +187,7 @@ pub struct Wait {
     pub seconds: u32,
     /// The answer to this question of
     /// [`Introspection`](crate::introspection::Introspection)'s; without one, news of
-    /// [`KeyRing`](crate::keys::KeyRing)'s.
+    /// [`Feeds`](crate::feed::Feeds)'s.
     pub question: Option<u32>,
 }
 

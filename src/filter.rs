@@ -9,7 +9,7 @@
 //! | `exports` | the names the proxy calls |
 //! | `configure` | plugin configuration -> engine |
 //! | `request` | one request, and the response to it |
-//! | `keys` | ticks and answers of providers -> the engine's key sets |
+//! | `feeds` | ticks and answers of providers -> the engine's key sets |
 //! | `introspection` | questions about tokens, and the answers |
 //! | `waiting` | requests that are held until keys or an answer are there |
 //! | `edit` | a decision -> edits of the header map |
@@ -36,11 +36,11 @@ mod edit;
 #[cfg(target_family = "wasm")]
 mod exports;
 #[cfg(target_family = "wasm")]
+mod feeds;
+#[cfg(target_family = "wasm")]
 mod host;
 #[cfg(target_family = "wasm")]
 mod introspection;
-#[cfg(target_family = "wasm")]
-mod keys;
 #[cfg(target_family = "wasm")]
 mod memory;
 #[cfg(target_family = "wasm")]

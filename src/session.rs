@@ -13,9 +13,9 @@ use crate::audit::{Members, identity};
 use crate::authorize::{self, Grant};
 use crate::binding::{Binding, Unproven};
 use crate::denial::{Denial, Refusal};
+use crate::feed::Feeds;
 use crate::fields::Fields;
 use crate::host::Timestamp;
-use crate::keys::KeyRing;
 use crate::limit::BucketKey;
 use crate::policy::{Kind, Limits, Per, Policy};
 use crate::principal::{Caller, Principal};
@@ -229,7 +229,7 @@ impl Sessions {
     }
 
     /// Forgets every session whose key its issuer no longer has.
-    pub fn forget_signed_otherwise(&mut self, keys: &KeyRing) {
+    pub fn forget_signed_otherwise(&mut self, keys: &Feeds) {
         let holds = |session: &Session| match (session.principal(), &session.signer) {
             (Some(principal), Some(signer)) => keys.still_holds(principal.issuer, signer),
             (None, _) | (_, None) => true,

@@ -63,7 +63,7 @@ impl Engine {
             return Err(forged);
         }
         let debit = self.budget.debit(host, now)?;
-        let verified = self.keys.verify(candidate, host, now);
+        let verified = self.feeds.verify(candidate, host, now);
         if verified.as_ref().is_err_and(|refusal| *refusal == forged) {
             if let Ok(mut known) = self.forged.try_borrow_mut() {
                 known.insert(digest(), &forged, now.as_nanos(), FORGED_FOR);
@@ -119,12 +119,12 @@ impl Engine {
 
     /// Forgets whatever was decided by keys that are no longer.
     pub(super) fn forget_other_keys_of(&self, sessions: &mut Sessions) {
-        if self.keys.take_changed() {
-            sessions.forget_signed_otherwise(&self.keys);
+        if self.feeds.take_changed() {
+            sessions.forget_signed_otherwise(&self.feeds);
             if let Ok(mut forged) = self.forged.try_borrow_mut() {
                 forged.clear();
             }
-            self.keys.settle();
+            self.feeds.settle();
         }
     }
 }

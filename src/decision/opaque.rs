@@ -4,9 +4,9 @@ use std::rc::Rc;
 
 use super::Engine;
 use crate::denial::Refusal;
+use crate::feed::Response;
 use crate::host::{Host, Timestamp};
 use crate::introspection::{Introspection, News, Word};
-use crate::keys::Response;
 use crate::session::Session;
 use crate::token::{Expected, Rejected, Verified};
 

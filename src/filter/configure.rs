@@ -1,7 +1,7 @@
 //! Plugin configuration -> engine.
 
 use super::abi::{self, Level};
-use super::{context, keys, memory};
+use super::{context, feeds, memory};
 use crate::decision::Engine;
 use crate::policy;
 use crate::policy::problem::{Problem, Problems, Severity};
@@ -13,7 +13,7 @@ pub(super) fn on_configure(root: u32, size: usize) -> bool {
         Ok(engine) => {
             let configured = context::configure(root, engine);
             if configured {
-                keys::on_configure(root);
+                feeds::on_configure(root);
             } else {
                 abi::log(
                     Level::Error,

@@ -1,7 +1,7 @@
 //! The names the proxy calls. Each costs a call on every request, so there are no others.
 #![expect(unsafe_code, reason = "exported names must not clash, and these are the ABI's")]
 
-use super::{configure, context, keys, memory, request, waiting};
+use super::{configure, context, feeds, memory, request, waiting};
 
 /// Names the version of the ABI by being there.
 #[unsafe(no_mangle)]
@@ -51,13 +51,13 @@ extern "C" fn proxy_on_response_headers(stream: u32, _headers: u32, _end_of_stre
 extern "C" fn proxy_on_delete(context: u32) {
     waiting::forget(context);
     if let Some(engine) = context::delete(context) {
-        keys::on_delete(context, &engine);
+        feeds::on_delete(context, &engine);
     }
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_tick(root: u32) {
-    keys::on_tick(root);
+    feeds::on_tick(root);
 }
 
 #[unsafe(no_mangle)]
@@ -68,7 +68,7 @@ extern "C" fn proxy_on_http_call_response(
     body_size: usize,
     _trailers: u32,
 ) {
-    keys::on_response(root, call, headers, body_size);
+    feeds::on_response(root, call, headers, body_size);
 }
 
 /// What nginx's module calls without looking whether it is there.

@@ -1,10 +1,10 @@
 //! Questions about tokens that only their issuers can read, and the answers.
 
 use super::host::Proxy;
-use super::{abi, capability, context, keys};
+use super::{abi, capability, context, feeds};
 use crate::decision::Engine;
+use crate::feed::Response;
 use crate::introspection::News;
-use crate::keys::Response;
 
 /// Sends what is to be asked for a request that is now held; whether the request can go on being.
 pub(super) fn ask_for(stream: u32, engine: &Engine) -> bool {
@@ -41,5 +41,5 @@ pub(super) fn needs_ticks(engine: &Engine) -> bool {
 }
 
 fn tell(news: &News) {
-    keys::log(news.is_failure(), news);
+    feeds::log(news.is_failure(), news);
 }

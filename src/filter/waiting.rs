@@ -7,10 +7,10 @@ use std::cell::RefCell;
 
 use super::abi::{self, Level};
 use super::request::{self, Outcome};
-use super::{context, introspection, keys};
+use super::{context, feeds, introspection};
 use crate::decision::Engine;
 use crate::denial::Wait;
-use crate::keys::Source;
+use crate::feed::Source;
 
 /// Requests that one worker holds; further ones are answered at once.
 const MAX_WAITING: usize = 1 << 10;
@@ -43,11 +43,11 @@ pub(super) fn hold(stream: u32, engine: &Engine, wait: Wait) -> bool {
     let Ok(now) = abi::now() else { return false };
     let Wait { seconds, question } = wait;
     let deadline = now.saturating_add(u64::from(seconds).saturating_mul(1_000_000_000));
-    let turn = engine.keys().turn();
+    let turn = engine.feeds().turn();
     let waiting = Waiting { stream, deadline, question, turn, decisions: 1 };
     let held = with(|all| (all.len() < MAX_WAITING).then(|| all.push(waiting)));
     // Only a tick can wake it when its time is up.
-    let woken = held.is_some() && keys::hurry(stream) && introspection::ask_for(stream, engine);
+    let woken = held.is_some() && feeds::hurry(stream) && introspection::ask_for(stream, engine);
     if !woken {
         forget(stream);
     }
@@ -82,7 +82,7 @@ pub(super) fn wake() {
         let has_news = waiting.decisions < MAX_DECISIONS
             && match waiting.question {
                 Some(question) => !engine.introspection().is_pending(question),
-                None => engine.keys().turn() != waiting.turn,
+                None => engine.feeds().turn() != waiting.turn,
             };
         if !is_over && !has_news {
             continue;
@@ -92,7 +92,7 @@ pub(super) fn wake() {
             continue;
         }
         let again = |stream, engine: &Engine, wait: Wait| {
-            let (turn, decisions) = (engine.keys().turn(), waiting.decisions.saturating_add(1));
+            let (turn, decisions) = (engine.feeds().turn(), waiting.decisions.saturating_add(1));
             let still = Waiting { question: wait.question, turn, decisions, ..waiting };
             let hold = |all: &mut Vec<Waiting>| {
                 *all.iter_mut().find(|one| one.stream == stream)? = still;

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::Failure;
+use crate::feed::Response;
 use crate::json::{self, Bounds};
-use crate::keys::Response;
 
 /// The longest answer that is read, in bytes.
 pub const MAX_ANSWER_BYTES: usize = 16 * 1_024;

@@ -9,8 +9,8 @@ use sha2::{Digest as _, Sha256};
 use super::breaker::Breaker;
 use super::{Failure, News, SECOND, Source, answer};
 use crate::denial::{Denial, Refusal, Wait};
+use crate::feed::{self, Response};
 use crate::host::{Fetch, Form, Host, Timestamp};
-use crate::keys::{self, Response};
 use crate::throttle::{Debit, Digest, Refused};
 use crate::token::{self, IssuerId};
 
@@ -28,7 +28,7 @@ const UNKNOWN_FOR: u64 = SECOND;
 const SLACK: u64 = SECOND;
 
 /// The longest that a question is remembered, in nanoseconds.
-const LONGEST: u64 = keys::Source::MAX_TIMEOUT_SECS as u64 * SECOND + SLACK;
+const LONGEST: u64 = feed::Source::MAX_TIMEOUT_SECS as u64 * SECOND + SLACK;
 
 /// What one worker asks issuers about tokens, and knows of those that are not accepted.
 pub struct Introspection {

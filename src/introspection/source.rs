@@ -6,7 +6,7 @@ use base64ct::{Base64, Encoding};
 use serde::{Deserialize, Deserializer};
 
 use super::SECOND;
-use crate::keys::Url;
+use crate::feed::Url;
 
 /// Where an issuer is asked about its opaque tokens, and what its answers are good for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,8 +12,8 @@ use super::duration::Seconds;
 use super::problem::{Path, Problem, Problems, quoted};
 use super::shape::{self, Shape};
 use super::{unknown, wire};
+use crate::feed::{Source, Url};
 use crate::introspection;
-use crate::keys::{Source, Url};
 use crate::token::{
     Algorithm, Issuer, IssuerId, Issuers, KeySet, Keys, Leeway, Profile, Symmetric,
 };

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use hashbrown::HashMap;
 
 use super::{Algorithms, ClaimPath, Claims, KeySet, Profile, Rejected};
-use crate::keys::Source;
+use crate::feed::Source;
 
 /// An authorization server whose tokens we accept.
 #[derive(Clone, Debug)]

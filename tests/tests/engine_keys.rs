@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use postern::keys::{Failure, MAX_RESPONSE_BYTES, News, Response};
+use postern::feed::{Failure, MAX_RESPONSE_BYTES, News, Response};
 use postern_cli::mint::{Algorithm, PrivateKey, key_set, sign};
 use postern_tests::engine::{Call, Gate, ISSUER, NOW, Sent, World, get, policy, token};
 use serde_json::{Value, json};
@@ -105,7 +105,7 @@ fn one_worker_fetches_for_all() {
 #[test]
 fn nothing_is_fetched_for_keys_that_stand_in_the_policy() {
     let workers = Workers::new(2, &policy());
-    assert!(workers.gates.iter().all(|gate| gate.engine.keys().is_empty()));
+    assert!(workers.gates.iter().all(|gate| gate.engine.feeds().is_empty()));
     assert_eq!(workers.tick(), []);
     assert_eq!(workers.world.writes(), 0);
 }
@@ -179,11 +179,11 @@ fn a_rotated_key_is_found_by_the_first_token_that_names_it_and_nobody_is_refused
         assert_eq!(gate.attempt(&call).unwrap_err(), 2);
     }
     assert_eq!(workers.tick(), []);
-    let turns: Vec<_> = workers.gates.iter().map(|gate| gate.engine.keys().turn()).collect();
+    let turns: Vec<_> = workers.gates.iter().map(|gate| gate.engine.feeds().turn()).collect();
     workers.answer(&sent[0], 200, &key_set([&old, &new]).to_string());
     workers.tick();
     for (gate, turn) in workers.gates.iter().zip(turns) {
-        assert_ne!(gate.engine.keys().turn(), turn);
+        assert_ne!(gate.engine.feeds().turn(), turn);
         assert_eq!(gate.attempt(&call).unwrap().code(), "allow");
     }
     workers.assert_all("allow", &signed(&old, "ada"));
@@ -260,7 +260,7 @@ fn the_last_good_keys_serve_while_the_provider_is_down_for_as_long_as_the_policy
     down(3_600);
     workers.assert_all("not_ready", &remembered);
     workers.assert_all("not_ready", &signed(&key, "rex"));
-    let status = workers.gates[0].engine.keys().status(postern::host::Host::now(&workers.world));
+    let status = workers.gates[0].engine.feeds().status(postern::host::Host::now(&workers.world));
     let status: Vec<_> = status.collect();
     assert_eq!((status[0].ready, status[0].age), (false, Some(3_600)));
     assert!(status[0].failures > 10, "{status:?}");
@@ -441,7 +441,7 @@ fn a_worker_that_never_comes_back_does_not_keep_the_others_from_fetching() {
 fn a_worker_that_is_told_to_stop_hands_over_at_once() {
     let (workers, key) = (Workers::new(2, &remote()), key("a"));
     assert_eq!(workers.tick().len(), 1);
-    workers.gates.iter().for_each(|gate| gate.engine.keys().abandon(&workers.world));
+    workers.gates.iter().for_each(|gate| gate.engine.feeds().abandon(&workers.world));
     assert_eq!(workers.serve([&key]), 1);
     workers.assert_all("allow", &signed(&key, "ada"));
 }

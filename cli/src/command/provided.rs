@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use anyhow::{Context, bail};
-use postern::keys;
+use postern::feed;
 use postern::policy::Policy;
 
 use super::file::Input;
@@ -38,7 +38,7 @@ impl FromStr for Provided {
 /// A file cannot be read or holds no key set, or the policy has no such issuer.
 pub(super) fn provide(all: &[Provided], policy: &mut Policy) -> anyhow::Result<()> {
     for Provided { issuer, file } in all {
-        let (set, _) = keys::read(&file.read()?)
+        let (set, _) = feed::read(&file.read()?)
             .with_context(|| format!("`{file}` is not a key set that can be used"))?;
         if !policy.trusted.provide(issuer, set) {
             bail!("the policy has no issuer `{}`", plain(issuer));

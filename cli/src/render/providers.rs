@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 
-use postern::keys::Url;
+use postern::feed::Url;
 use postern::policy::Policy;
 
 use super::{Options, UPSTREAM, cluster_type, fill, yaml};

@@ -1,8 +1,8 @@
 //! Where an issuer is asked about its opaque tokens.
 
 use super::jwks::MAX_CLUSTER_BYTES;
+use crate::feed;
 use crate::introspection::{Client, Source};
-use crate::keys;
 use crate::policy::duration::Seconds;
 use crate::policy::problem::{Path, Problem, Problems};
 use crate::policy::wire;
@@ -39,10 +39,10 @@ pub(super) fn compile(
             "timeout",
             timeout,
             DEFAULT_TIMEOUT,
-            keys::Source::MAX_TIMEOUT_SECS,
+            feed::Source::MAX_TIMEOUT_SECS,
             "expected at most `30s`",
         ),
-        ("hold", hold, DEFAULT_HOLD, keys::Source::MAX_HOLD_SECS, "expected at most `10s`"),
+        ("hold", hold, DEFAULT_HOLD, feed::Source::MAX_HOLD_SECS, "expected at most `10s`"),
     ];
     let [cache, timeout, hold] = spans.map(|(name, written, default, most, message)| {
         let seconds = written.map_or(default, Seconds::get);
@@ -73,7 +73,7 @@ pub(super) fn compile(
         problem("token_prefix", "expected 1 to 64 characters that tokens have");
     }
     let place = here.join("url");
-    let url = url.parse::<keys::Url>();
+    let url = url.parse::<feed::Url>();
     let url = problems.take(url.map_err(|e| Problem::new(e.to_string()).at(place.clone())))?;
     if !url.is_secure() && !url.is_loopback() {
         let message = "tokens and secrets that go without TLS are whoever's who stands in \

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::keys::{Source, Url};
+use crate::feed::{Source, Url};
 use crate::policy::duration::Seconds;
 use crate::policy::problem::{Path, Problem, Problems};
 use crate::policy::wire;

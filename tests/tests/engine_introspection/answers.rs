@@ -1,7 +1,7 @@
 //! What an answer means: who is accepted, and for what.
 
+use postern::feed::Response;
 use postern::introspection::MAX_ANSWER_BYTES;
-use postern::keys::Response;
 use postern_tests::engine::{AUDIENCE, ISSUER, user};
 use serde_json::{Value, json};
 

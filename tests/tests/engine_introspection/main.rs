@@ -11,8 +11,8 @@ mod asking;
 mod bound;
 mod memory;
 
+use postern::feed::Response;
 use postern::introspection::News;
-use postern::keys::Response;
 use postern_tests::engine::{AUDIENCE, Call, Gate, ISSUER, NOW, Sent, World, get, policy};
 use serde_json::{Value, json};
 

@@ -2,8 +2,8 @@
 
 use anyhow::bail;
 use postern::decision::{Engine, Request};
+use postern::feed::Response;
 use postern::introspection::News;
-use postern::keys::Response;
 
 use super::memory::{CALL, Memory};
 use crate::command::file::Input;

@@ -21,7 +21,7 @@ const MAX_ATTEMPTS: usize = 16;
 
 /// The keys of all issuers, as far as they are fetched: one seat for each.
 #[derive(Debug)]
-pub struct KeyRing {
+pub struct Feeds {
     seats: Vec<Seat>,
     /// Names this worker towards the others.
     holder: u64,
@@ -29,7 +29,7 @@ pub struct KeyRing {
     /// Random numbers drawn so far.
     draws: Cell<u64>,
     turn: Cell<u32>,
-    /// Seats whose keys changed since [`KeyRing::take_changed`].
+    /// Seats whose keys changed since [`Feeds::take_changed`].
     changed: Cell<bool>,
 }
 
@@ -81,7 +81,7 @@ struct Loaded {
     expected: Expected,
 }
 
-impl KeyRing {
+impl Feeds {
     /// A ring for all `issuers` whose keys are fetched. `seed` is random.
     pub fn new(issuers: &Issuers, seed: [u8; 16]) -> Self {
         let seats = issuers.iter().filter_map(|(issuer, one)| match &one.keys {
@@ -331,8 +331,8 @@ impl KeyRing {
     }
 
     /// Whether what was signed so is still good: the key is among its issuer's, or its issuer's
-    /// keys did not change. Only to be asked between [`KeyRing::take_changed`] and
-    /// [`KeyRing::settle`].
+    /// keys did not change. Only to be asked between [`Feeds::take_changed`] and
+    /// [`Feeds::settle`].
     pub(crate) fn still_holds(&self, issuer: IssuerId, signer: &Signer) -> bool {
         let seat = self.seats.iter().find(|seat| seat.issuer == issuer && seat.changed.get());
         seat.is_none_or(|seat| {

@@ -6,7 +6,7 @@ use super::abi::{self, Level, Map};
 use super::host::Proxy;
 use super::{capability, context, introspection, pairs, waiting};
 use crate::decision::Engine;
-use crate::keys::{MAX_RESPONSE_BYTES, News, Response};
+use crate::feed::{MAX_RESPONSE_BYTES, News, Response};
 
 /// Milliseconds to the first tick, and between ticks while requests are held.
 const SOON: u32 = 50;
@@ -40,7 +40,7 @@ struct Root {
 pub(super) fn on_configure(root: u32) {
     with(root, |here| here.gauges = None);
     let has_work =
-        |engine: &Engine| !engine.keys().is_empty() || introspection::needs_ticks(engine);
+        |engine: &Engine| !engine.feeds().is_empty() || introspection::needs_ticks(engine);
     if context::root(root).is_some_and(|engine| has_work(&engine)) || waiting::any() {
         pace(root, SOON);
     }
@@ -53,10 +53,10 @@ pub(super) fn on_delete(root: u32, engine: &Engine) {
             roots.retain(|one| one.id != root);
         }
     });
-    if !engine.keys().is_empty()
+    if !engine.feeds().is_empty()
         && let Ok(host) = Proxy::new(capability::so_far())
     {
-        engine.keys().abandon(&host);
+        engine.feeds().abandon(&host);
     }
 }
 
@@ -110,8 +110,8 @@ fn catch_up(root: u32, engine: &Engine) {
         match () {
             () if waiting::any() => SOON,
             () if introspection::needs_ticks(engine) => MISSING,
-            () if engine.keys().is_empty() => 0,
-            () if engine.keys().status(now).any(|status| !status.ready) => MISSING,
+            () if engine.feeds().is_empty() => 0,
+            () if engine.feeds().status(now).any(|status| !status.ready) => MISSING,
             () => STEADY,
         },
     );
@@ -163,7 +163,7 @@ fn record(root: u32, engine: &Engine, host: &Proxy) {
         with(root, |here| here.gauges = Some(gauges.clone()));
         gauges
     });
-    for (gauges, status) in gauges.iter().zip(engine.keys().status(now)) {
+    for (gauges, status) in gauges.iter().zip(engine.feeds().status(now)) {
         let values = [status.ready.into(), status.age.unwrap_or_default(), status.failures.into()];
         for (gauge, value) in gauges.iter().zip(values) {
             // Metrics are for people; keys do without.
@@ -173,7 +173,7 @@ fn record(root: u32, engine: &Engine, host: &Proxy) {
 }
 
 fn define(engine: &Engine, now: crate::host::Timestamp) -> Vec<[Option<u32>; 3]> {
-    let issuers = engine.keys().status(now).enumerate();
+    let issuers = engine.feeds().status(now).enumerate();
     let gauges = issuers.map(|(index, status)| {
         let issuer = slug(status.issuer);
         ["ready", "age_seconds", "failures"]
