@@ -25,6 +25,7 @@ use crate::host::{Host, Timestamp};
 use crate::introspection::Introspection;
 use crate::limit::{self, Charge, Leases, RateLimit, Usages};
 use crate::policy::{Access, Operation, PermissionId, Policy};
+use crate::revocation::Revocations;
 use crate::route::NormalPath;
 use crate::session::{Session, Sessions};
 use crate::throttle::{Budget, Refused};
@@ -45,6 +46,8 @@ pub struct Engine {
     /// How the tokens of one issuer or the other may be bound.
     bindings: Bindings,
     feeds: Feeds,
+    /// What is taken back besides what the policy takes back.
+    taken: RefCell<Rc<Revocations>>,
     introspection: Introspection,
     /// What callers may cost whose tokens are refused in the end.
     budget: Budget,
@@ -169,7 +172,8 @@ impl Engine {
             nonces: Nonces::default(),
             bindings: policy.required.of_any(policy.trusted.issuers.iter().map(|(id, _)| id)),
             dpop_algs: policy.binding.dpop.as_ref().map(Dpop::algs),
-            feeds: Feeds::new(&policy.trusted.issuers, seed),
+            feeds: Feeds::new(&policy.trusted.issuers, policy.subscription.as_ref(), seed),
+            taken: RefCell::default(),
             introspection: Introspection::new(policy.trusted.introspected()),
             budget: Budget::new(policy.refused_tokens, seed),
             forged: RefCell::default(),
@@ -186,30 +190,23 @@ impl Engine {
         &self.policy
     }
 
-    /// The keys that are fetched.
+    /// What is fetched.
     pub const fn feeds(&self) -> &Feeds {
         &self.feeds
     }
 
-    /// Sees to the keys that are fetched, again and again; what came of it is for the log.
+    /// Sees to what is fetched, again and again; what came of it is for the log.
     pub fn tick(&self, host: &impl Host) -> Vec<News> {
         let news = self.feeds.tick(host);
-        self.forget_other_keys();
+        self.catch_up();
         news
     }
 
-    /// Takes the answer to a fetch of keys; what came of it is for the log.
+    /// Takes the answer to a fetch; what came of it is for the log.
     pub fn fetched(&self, call: u32, response: &Response<'_>, host: &impl Host) -> Option<News> {
         let news = self.feeds.fetched(call, response, host);
-        self.forget_other_keys();
+        self.catch_up();
         news
-    }
-
-    /// No session outlives its key.
-    fn forget_other_keys(&self) {
-        if let Ok(mut sessions) = self.sessions.try_borrow_mut() {
-            self.forget_other_keys_of(&mut sessions);
-        }
     }
 
     /// Decides one request.
@@ -302,6 +299,7 @@ impl Engine {
                 (self.session(token, host, now)?, token)
             }
         };
+        self.feeds.check_taken(now)?;
         witness.saw(Step::Session(&session));
         let session: &Session = seen.session.insert(session);
 

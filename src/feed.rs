@@ -1,32 +1,40 @@
-//! Key sets that are fetched: found when needed, renewed before they are old, shared by all
-//! workers.
+//! Documents that are fetched: key sets, and lists of what is taken back. Found when needed, renewed
+//! before they are old, shared by all workers.
 //!
 //! The room decides and the host acts: it keeps time, stores, and fetches when told to. What all
 //! workers must agree on is one record for each source in the shared store, changed by
-//! compare-and-swap only: the keys, when they are to be renewed, who is at it (a lease that
-//! expires), and which unknown `kid`s were asked for. What a worker makes of the keys is in its
+//! compare-and-swap only: the document, when it is to be renewed, who is at it (a lease that
+//! expires), and which unknown `kid`s were asked for. What a worker makes of the documents is in its
 //! [`Feeds`].
 //!
 //! | file | what is there |
 //! | --- | --- |
-//! | [`source`](Source) | where an issuer's keys are, and how old they may get |
-//! | `response` | what an answer of the provider means |
+//! | [`source`](Source) | where a document is, and how old it may get |
+//! | `response` | an answer, as the host hands it over |
+//! | `metadata` | an issuer's metadata, and where it says that the keys are (RFC 8414) |
+//! | `keys` | a key set, as its issuer publishes it |
+//! | `revocations` | a list of what is taken back, signed or not |
 //! | `record` | what all workers know of a source, and the rules of changing it |
 //! | `feeds` | what one worker knows: verifies, renews, takes answers |
 //! | `news` | what an operator is told |
 //!
-//! Keys are asked for from the tick, never for a request: a request that needs keys which are
+//! Documents are asked for from the tick, never for a request: a request that needs keys which are
 //! not there says so in the record, and waits or is denied.
 
 mod feeds;
+mod keys;
+mod metadata;
 mod news;
 mod record;
 mod response;
+mod revocations;
 mod source;
 
 pub use feeds::{Feeds, Status};
+pub use keys::read;
 pub use news::{Failure, News};
-pub use response::{MAX_RESPONSE_BYTES, Response, read};
+pub use response::{MAX_RESPONSE_BYTES, Response};
+pub use revocations::Subscription;
 pub use source::{InvalidUrl, Source, Url};
 
 /// Nanoseconds of a second.

@@ -125,6 +125,8 @@ pub struct Fetch<'a> {
     pub path: &'a str,
     /// How long to wait for the answer, in milliseconds.
     pub timeout_millis: u32,
+    /// The edition that is there already (`If-None-Match`): it need not be sent again.
+    pub known_etag: Option<&'a str>,
     /// What is sent along, by `POST`; without it, it is a `GET`.
     pub form: Option<Form<'a>>,
 }

@@ -11,6 +11,7 @@ mod binding;
 mod caller;
 mod condition;
 mod duration;
+mod fetched;
 mod issuers;
 mod limits;
 mod moment;
@@ -20,7 +21,7 @@ mod permission;
 mod preset;
 pub mod problem;
 mod resource;
-mod revocations;
+pub(crate) mod revocations;
 mod role;
 mod shape;
 pub mod source;
@@ -52,6 +53,7 @@ pub use wire::AuditLog;
 use crate::api_key::ApiKeys;
 use crate::audit::Firewall;
 use crate::binding::Checks;
+use crate::feed::{Subscription, Url};
 use crate::limit::{Class, Rate};
 use crate::revocation::Revocations;
 use crate::route::Table;
@@ -96,6 +98,8 @@ pub struct Policy {
     pub required: Required,
     /// What is taken back.
     pub revocations: Revocations,
+    /// Where more of that is told.
+    pub subscription: Option<Subscription>,
     /// Which headers only Postern may set.
     pub firewall: Firewall,
     /// What the names of the identity headers begin with.
@@ -127,6 +131,12 @@ impl Policy {
         let (policy, mut problems) = problems.settle(policy)?;
         warning::collect(&policy, &mut problems);
         Ok((policy, problems))
+    }
+
+    /// The servers that requests are sent to: the upstream's name, and a URL there.
+    pub fn servers(&self) -> impl Iterator<Item = (&str, &Url)> {
+        let feed = self.subscription.iter().map(|one| &one.source);
+        self.trusted.servers().chain(feed.map(|source| (source.cluster.as_str(), &source.url)))
     }
 
     fn from_file(file: wire::File, fingerprint: String, problems: &mut Problems) -> Self {
@@ -218,6 +228,7 @@ impl Policy {
             human_limits: limits::compile(limits.humans, Class::Humans, problems),
             key_limits: limits::compile(limits.keys, Class::Keys, problems),
             refused_tokens: limits::refused_tokens(limits.refused_tokens, problems),
+            subscription: revocations::subscribe(revocations.feed.clone(), &trusted, problems),
             revocations: revocations::compile(
                 revocations,
                 (&trusted, &agents, api_keys.as_ref()),

@@ -84,9 +84,16 @@ pub struct Revocation {
     pub what: What,
     /// Its place in the list.
     pub index: usize,
+    /// Whether it is none of the policy's own, and was fetched.
+    pub is_fetched: bool,
 }
 
 impl Revocation {
+    /// The same, by a list that was fetched.
+    pub(crate) const fn fetched(self) -> Self {
+        Self { is_fetched: true, ..self }
+    }
+
     /// What those are told whom it refuses.
     pub const fn refusal(self) -> Refusal {
         let (denial, reason) = match self.what {
@@ -107,7 +114,8 @@ impl Revocation {
 /// As a path into the policy.
 impl fmt::Display for Revocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "revocations.{}[{}]", self.what.list(), self.index)
+        let feed = if self.is_fetched { "feed." } else { "" };
+        write!(f, "revocations.{feed}{}[{}]", self.what.list(), self.index)
     }
 }
 
@@ -249,7 +257,11 @@ impl Revocations {
     ) -> Option<Revocation> {
         [None, issuer].into_iter().find_map(|issuer| {
             let entry = self.entries.get(&KeyRef(what, issuer, name))?;
-            (issued < entry.before).then_some(Revocation { what, index: entry.index })
+            (issued < entry.before).then_some(Revocation {
+                what,
+                index: entry.index,
+                is_fetched: false,
+            })
         })
     }
 }

@@ -19,7 +19,7 @@ use crate::host::Timestamp;
 use crate::limit::BucketKey;
 use crate::policy::{Kind, Limits, Per, Policy};
 use crate::principal::{Caller, Principal};
-use crate::revocation::Revocation;
+use crate::revocation::{Revocation, Revocations};
 use crate::token::{Claims, Signer, Verified};
 
 /// A verified token's holder, or an API key's, and what they may do.
@@ -50,12 +50,17 @@ pub struct Session {
 }
 
 impl Session {
-    /// Settles what a token is good for.
+    /// Settles what a token is good for; `taken` is what is taken back besides what the policy takes
+    /// back.
     ///
     /// # Errors
     ///
     /// Why the token is refused.
-    pub fn open(policy: &Policy, verified: Verified<'_>) -> Result<Self, Refusal> {
+    pub fn open(
+        policy: &Policy,
+        taken: &Revocations,
+        verified: Verified<'_>,
+    ) -> Result<Self, Refusal> {
         let principal = Principal::identify(&verified, policy)
             .map_err(|error| Refusal::because(Denial::InvalidToken, error.reason()))?;
         let binding = Binding::of(&verified.claims)?;
@@ -64,7 +69,7 @@ impl Session {
         if !policy.required.of(verified.issuer_id, scopes).permits(binding) {
             return Err(Unproven::NotBoundAsRequired.into());
         }
-        let revocation = policy.revocations.find(&policy.agents, &principal, &verified.claims);
+        let revocation = revocation(policy, taken, &principal, &verified.claims);
         let standing = match revocation {
             Some(revocation) => Err(revocation.refusal()),
             None => authorize::grant(policy, &principal, &verified.claims).map_err(Refusal::from),
@@ -89,17 +94,22 @@ impl Session {
         })
     }
 
-    /// Settles what an API key is good for.
+    /// Settles what an API key is good for; `taken` as for a token.
     ///
     /// # Errors
     ///
     /// Why the key is refused.
-    pub fn open_key(policy: &Policy, secret: &[u8], now: Timestamp) -> Result<Self, Refusal> {
+    pub fn open_key(
+        policy: &Policy,
+        taken: &Revocations,
+        secret: &[u8],
+        now: Timestamp,
+    ) -> Result<Self, Refusal> {
         let key = policy.api_keys.as_ref().and_then(|keys| keys.find(secret));
         let unknown = "the API key is none of this API's";
         let key = key.ok_or(Refusal::because(Denial::InvalidToken, unknown))?;
         let span = key.span(now)?;
-        let revocation = policy.revocations.find_key(&key.id);
+        let revocation = key_revocation(policy, taken, &key.id);
         let standing = match revocation {
             Some(revocation) => Err(revocation.refusal()),
             None => Ok(authorize::grant_key(policy, key)),
@@ -130,6 +140,15 @@ impl Session {
         }
     }
 
+    /// Whether as much of it is taken back now as was when it was opened.
+    pub(crate) fn is_as_it_was(&self, policy: &Policy, taken: &Revocations) -> bool {
+        let now = match &self.caller {
+            Caller::Key(key) => key_revocation(policy, taken, &key.id),
+            Caller::Token(principal) => revocation(policy, taken, principal, &self.claims),
+        };
+        now == self.revocation
+    }
+
     /// The same, read from so many bytes besides the token.
     #[must_use]
     pub(crate) fn weighing(self, weight: usize) -> Self {
@@ -150,6 +169,23 @@ impl Session {
     pub fn limits<'p>(&self, policy: &'p Policy) -> &'p Limits {
         limits_of(policy, self.principal().map_or(Kind::Organization, |principal| principal.kind))
     }
+}
+
+/// What of a token is taken back: by the policy, or else besides.
+fn revocation(
+    policy: &Policy,
+    taken: &Revocations,
+    principal: &Principal,
+    claims: &Claims,
+) -> Option<Revocation> {
+    let find = |revocations: &Revocations| revocations.find(&policy.agents, principal, claims);
+    find(&policy.revocations).or_else(|| find(taken).map(Revocation::fetched))
+}
+
+/// The same of an API key.
+fn key_revocation(policy: &Policy, taken: &Revocations, id: &str) -> Option<Revocation> {
+    let find = |revocations: &Revocations| revocations.find_key(id);
+    find(&policy.revocations).or_else(|| find(taken).map(Revocation::fetched))
 }
 
 fn limits_of(policy: &Policy, kind: Kind) -> &Limits {
@@ -228,14 +264,19 @@ impl Sessions {
         self.keep(Key(token.into()), session);
     }
 
+    /// Forgets all others than those.
+    pub(crate) fn retain(&mut self, keeps: impl Fn(&Session) -> bool) {
+        self.young.retain(|_, session| keeps(session));
+        self.old.retain(|_, session| keeps(session));
+    }
+
     /// Forgets every session whose key its issuer no longer has.
     pub fn forget_signed_otherwise(&mut self, keys: &Feeds) {
         let holds = |session: &Session| match (session.principal(), &session.signer) {
             (Some(principal), Some(signer)) => keys.still_holds(principal.issuer, signer),
             (None, _) | (_, None) => true,
         };
-        self.young.retain(|_, session| holds(session));
-        self.old.retain(|_, session| holds(session));
+        self.retain(holds);
     }
 
     /// How many sessions are remembered.

@@ -36,6 +36,7 @@ mod jws;
 mod key;
 mod profile;
 mod rejected;
+mod statement;
 #[cfg(test)]
 mod tests;
 mod validity;
@@ -50,6 +51,7 @@ pub(crate) use key::essence;
 pub use key::{KeySet, KeySetError, MAX_KEYS, Signer, Skipped, Symmetric, Unusable};
 pub use profile::Profile;
 pub use rejected::Rejected;
+pub(crate) use statement::Statement;
 
 use crate::host::{SignatureCheck, Timestamp};
 use jws::Jws;

@@ -3,8 +3,13 @@
 #![cfg(test)]
 
 use std::net::TcpStream;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use postern_demo::client::{Echo, Request};
+use postern_demo::clock::wait_for;
 use postern_demo::provider::{AGENT, API, OTHER_API, Provider, USER, WEB};
 use postern_demo::{Lab, Published, Settings};
 use serde_json::{Value, json};
@@ -148,4 +153,52 @@ fn the_provider_ends_with_whoever_started_it() {
     let address = provider.issuer().trim_start_matches("http://").to_owned();
     drop(provider);
     assert!(TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn by_discovery_keys_are_rotated_under_traffic_without_one_wrong_answer() {
+    let mut provider = Provider::start().unwrap();
+    let mut policy = policy(&provider, "discovery");
+    policy["issuers"][0]["jwks"] =
+        json!({ "discover": "openid-configuration", "cluster": "login", "refresh": "5s" });
+    policy["limits"] = json!({});
+    let settings = Settings { policy, ..Settings::from_env().unwrap() };
+    let lab = Lab::start_as_written(settings).unwrap();
+    let to = lab.address();
+    let (stop, wrong) = (AtomicBool::new(false), Mutex::new(Vec::new()));
+    let served = AtomicUsize::new(0);
+    let token = Mutex::new(provider.client_credentials(API, "crm.read").unwrap());
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !stop.load(Ordering::SeqCst) {
+                    let bearer = token.lock().unwrap().clone();
+                    let response = Request::get("/v1/contacts").bearer(&bearer).send(to).unwrap();
+                    served.fetch_add(1, Ordering::SeqCst);
+                    if response.status != 200 {
+                        wrong.lock().unwrap().push((response.status, response.code()));
+                    }
+                }
+            });
+        }
+        for _ in 0..2 {
+            thread::sleep(Duration::from_millis(400));
+            provider.rotate().unwrap();
+            for _ in 0..5 {
+                *token.lock().unwrap() = provider.client_credentials(API, "crm.read").unwrap();
+                thread::sleep(Duration::from_millis(100));
+            }
+        }
+        stop.store(true, Ordering::SeqCst);
+    });
+    assert_eq!(*wrong.lock().unwrap(), [], "{}", lab.envoy.log_tail());
+    assert!(served.load(Ordering::SeqCst) > 20);
+
+    // What the provider took back is found to be gone, too.
+    let old = token.into_inner().unwrap();
+    provider.rotate().unwrap();
+    provider.retire().unwrap();
+    let is_refused = || (0..6).all(|_| read(&lab, &old) == "unknown_key").then_some(());
+    wait_for("every worker to notice", Duration::from_secs(20), || Ok(is_refused())).unwrap();
+    assert_eq!(read(&lab, &provider.client_credentials(API, "crm.read").unwrap()), "allow");
 }

@@ -9,7 +9,7 @@ use crate::binding::{self, Binding, Evidence, Unproven};
 use crate::denial::Refusal;
 use crate::host::{Host, Timestamp};
 use crate::route::NormalPath;
-use crate::session::{Session, Sessions};
+use crate::session::Session;
 use crate::throttle::{Debit, Refused};
 use crate::token::credential::{self, Credential};
 use crate::token::{Candidate, Rejected, Verified};
@@ -36,12 +36,12 @@ impl Engine {
             return Err(refusal);
         }
         let candidate = Candidate::read(token, &self.policy.trusted.issuers, now)?;
+        drop(sessions);
         let verified = self.vet(token, candidate, host, now);
-        if let Some(known) = &mut sessions {
-            self.forget_other_keys_of(known);
-        }
-        let session = Rc::new(Session::open(&self.policy, verified?)?);
-        if let Some(known) = &mut sessions {
+        // Keys may have come with it.
+        self.catch_up();
+        let session = Rc::new(Session::open(&self.policy, &self.taken.borrow(), verified?)?);
+        if let Ok(mut known) = self.sessions.try_borrow_mut() {
             known.insert(credential, Rc::clone(&session));
         }
         Ok(session)
@@ -85,7 +85,7 @@ impl Engine {
         if let Some(session) = sessions.as_mut().and_then(|known| known.find(secret, now)) {
             return Ok(session);
         }
-        let session = Rc::new(Session::open_key(&self.policy, secret, now)?);
+        let session = Rc::new(Session::open_key(&self.policy, &self.taken.borrow(), secret, now)?);
         if let Some(known) = &mut sessions {
             known.insert(secret, Rc::clone(&session));
         }
@@ -117,14 +117,28 @@ impl Engine {
         Ok(proven?)
     }
 
-    /// Forgets whatever was decided by keys that are no longer.
-    pub(super) fn forget_other_keys_of(&self, sessions: &mut Sessions) {
-        if self.feeds.take_changed() {
-            sessions.forget_signed_otherwise(&self.feeds);
-            if let Ok(mut forged) = self.forged.try_borrow_mut() {
-                forged.clear();
-            }
-            self.feeds.settle();
+    /// Forgets what was remembered of tokens whose keys are no longer, or that are taken back now, or no
+    /// longer: nothing outlives what it was decided by.
+    pub(super) fn catch_up(&self) {
+        let (Ok(mut sessions), Ok(mut key_sessions)) =
+            (self.sessions.try_borrow_mut(), self.key_sessions.try_borrow_mut())
+        else {
+            return;
+        };
+        if !self.feeds.take_changed() {
+            return;
         }
+        sessions.forget_signed_otherwise(&self.feeds);
+        if let Ok(mut forged) = self.forged.try_borrow_mut() {
+            forged.clear();
+        }
+        if let Some(document) = self.feeds.take_changed_revocations() {
+            let taken = Rc::new(document.compile(&self.policy));
+            let is_as_it_was = |session: &Session| session.is_as_it_was(&self.policy, &taken);
+            sessions.retain(is_as_it_was);
+            key_sessions.retain(is_as_it_was);
+            self.taken.replace(taken);
+        }
+        self.feeds.settle();
     }
 }

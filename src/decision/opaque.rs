@@ -73,7 +73,8 @@ impl Engine {
             verified
         });
         let session = verified.map_err(Rejected::into);
-        let session = session.and_then(|verified| Session::open(&self.policy, verified));
+        let session = session
+            .and_then(|verified| Session::open(&self.policy, &self.taken.borrow(), verified));
         Some(session.map(|session| session.weighing(word.length)))
     }
 }

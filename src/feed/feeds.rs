@@ -1,13 +1,15 @@
-//! What one worker knows of the keys of all issuers.
+//! What one worker knows of what is fetched.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use super::record::{Inquiry, Record, kid_number};
-use super::response::{Answer, Response, read};
-use super::{Failure, News, SECOND, Source};
-use crate::denial::Refusal;
+use super::record::{Got, Inquiry, Record, kid_number};
+use super::response::Content;
+use super::revocations::{self, List, Signatory};
+use super::{Failure, News, Response, SECOND, Source, Subscription, Url, keys, metadata};
+use crate::denial::{Denial, Refusal};
 use crate::host::{Expected, Host, HostError, Stored, Swap, Timestamp};
+use crate::policy::revocations::Document;
 use crate::token::{
     Candidate, IssuerId, Issuers, KeySet, Keys, Native, Rejected, Signer, Verified,
 };
@@ -19,24 +21,28 @@ const MAX_FLIGHTS: usize = 16;
 /// success.
 const MAX_ATTEMPTS: usize = 16;
 
-/// The keys of all issuers, as far as they are fetched: one seat for each.
+/// All that is fetched: one seat for each document.
 #[derive(Debug)]
 pub struct Feeds {
     seats: Vec<Seat>,
+    /// In the words of [`Timestamp::as_nanos`], until when requests may be decided by what is known
+    /// to be taken back: for good, where nothing is fetched of it or its age does not matter.
+    taken_until: Cell<u64>,
     /// Names this worker towards the others.
     holder: u64,
     flights: RefCell<Vec<Flight>>,
     /// Random numbers drawn so far.
     draws: Cell<u64>,
     turn: Cell<u32>,
-    /// Seats whose keys changed since [`Feeds::take_changed`].
+    /// Whether documents changed since [`Feeds::take_changed`].
     changed: Cell<bool>,
 }
 
 #[derive(Debug)]
 struct Seat {
-    issuer: IssuerId,
-    identifier: String,
+    subject: Subject,
+    /// What operators know it by.
+    name: String,
     source: Source,
     store_key: String,
     current: RefCell<Option<Rc<Current>>>,
@@ -44,32 +50,60 @@ struct Seat {
     changed: Cell<bool>,
 }
 
-/// Keys, and when they came.
+/// What a document is of.
+#[derive(Debug)]
+enum Subject {
+    /// The keys of an issuer.
+    Keys(IssuerId),
+    /// What is taken back.
+    Revocations(Box<Revocations>),
+}
+
+#[derive(Debug)]
+struct Revocations {
+    /// Who signs it: the issuer, its name and, where they are in the policy, its keys.
+    signer: Option<(IssuerId, String, Option<KeySet>)>,
+    denies_when_stale: bool,
+}
+
+/// A document as it is used.
+#[derive(Clone, Debug)]
+enum Holding {
+    Keys(Rc<KeySet>),
+    Revocations(Rc<Document>),
+}
+
+/// A document, and when it came.
 #[derive(Debug)]
 struct Current {
-    set: Rc<KeySet>,
+    holding: Holding,
     edition: u64,
     fetched_at: u64,
 }
 
-/// A request to a provider.
+/// A request to a server.
 #[derive(Debug)]
 struct Flight {
     call: u32,
     seat: usize,
+    /// Whether it is for the metadata, and another one for the keys comes after it.
+    is_first: bool,
+    /// The edition that need not be sent again.
+    known: String,
+    /// When the first of the two was sent, or the only one.
     begun: u64,
     /// When nobody expects an answer any more.
     until: u64,
 }
 
-/// How an issuer's keys are.
+/// How a document is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status<'a> {
-    /// Whose keys.
-    pub issuer: &'a str,
-    /// Whether tokens can be verified by them.
+    /// The issuer whose keys it is; none for what is taken back.
+    pub issuer: Option<&'a str>,
+    /// Whether requests can be decided by it.
     pub ready: bool,
-    /// Seconds since they came; none if they never did.
+    /// Seconds since it came; none if it never did.
     pub age: Option<u64>,
     /// Attempts that failed since.
     pub failures: u32,
@@ -82,23 +116,35 @@ struct Loaded {
 }
 
 impl Feeds {
-    /// A ring for all `issuers` whose keys are fetched. `seed` is random.
-    pub fn new(issuers: &Issuers, seed: [u8; 16]) -> Self {
-        let seats = issuers.iter().filter_map(|(issuer, one)| match &one.keys {
-            Keys::Inline(_) => None,
-            Keys::Remote(source) => Some(Seat {
-                issuer,
-                identifier: one.identifier.clone(),
-                store_key: source.store_key(),
-                source: source.clone(),
-                current: RefCell::default(),
-                failures: Cell::default(),
-                changed: Cell::default(),
-            }),
-        });
+    /// Seats for all `issuers` whose keys are fetched, and for what is taken back. `seed` is random.
+    pub fn new(issuers: &Issuers, taken: Option<&Subscription>, seed: [u8; 16]) -> Self {
+        let mut seats = Vec::new();
+        for (issuer, one) in issuers.iter() {
+            if let Keys::Remote(source) = &one.keys {
+                seats.push(Seat::new(Subject::Keys(issuer), one.identifier.clone(), source));
+            }
+        }
+        if let Some(Subscription { source, signer, denies_when_stale }) = taken {
+            let signer = signer.and_then(|id| {
+                let issuer = issuers.get(id)?;
+                let keys = match &issuer.keys {
+                    Keys::Inline(keys) => Some(keys.clone()),
+                    Keys::Remote(_) => None,
+                };
+                Some((id, issuer.identifier.clone(), keys))
+            });
+            let subject = Revocations { signer, denies_when_stale: *denies_when_stale };
+            let name = source.url.as_str().to_owned();
+            seats.push(Seat::new(Subject::Revocations(Box::new(subject)), name, source));
+        }
         let [a, b, c, d, e, f, g, h, draws @ ..] = seed;
         Self {
-            seats: seats.collect(),
+            taken_until: Cell::new(if taken.is_some_and(|taken| taken.denies_when_stale) {
+                0
+            } else {
+                u64::MAX
+            }),
+            seats,
             holder: u64::from_le_bytes([a, b, c, d, e, f, g, h]),
             flights: RefCell::default(),
             draws: Cell::new(u64::from_le_bytes(draws)),
@@ -107,7 +153,7 @@ impl Feeds {
         }
     }
 
-    /// Whether no issuer's keys are fetched: then there is nothing to be done, ever.
+    /// Whether nothing is fetched: then there is nothing to be done, ever.
     pub const fn is_empty(&self) -> bool {
         self.seats.is_empty()
     }
@@ -136,7 +182,8 @@ impl Feeds {
             return Ok(candidate.verify(keys, native)?);
         };
         let current = self.find(&candidate, host, now.as_nanos())?;
-        let mut verified = candidate.verify(&current.set, native)?;
+        let keys = current.keys().ok_or(Rejected::KeysUnavailable)?;
+        let mut verified = candidate.verify(keys, native)?;
         // Whatever is remembered of the token is forgotten when its key is too old.
         let stale = current.fetched_at.saturating_add(source.staleness_nanos());
         verified.expires = verified.expires.min(Timestamp::from_nanos(stale).as_secs());
@@ -150,14 +197,14 @@ impl Feeds {
         host: &impl Host,
         now: u64,
     ) -> Result<Rc<Current>, Refusal> {
-        let id = candidate.issuer_id();
-        let seat = self.seats.iter().find(|seat| seat.issuer == id);
-        let seat = seat.ok_or(Rejected::KeysUnavailable)?;
+        let seat = self.keys_of(candidate.issuer_id()).ok_or(Rejected::KeysUnavailable)?;
         // A token that names no key asks for none, and neither does one whose key is known and
         // does not fit.
         let settles = |current: &Rc<Current>| {
             let kid = candidate.key_id();
-            candidate.has_key_in(&current.set) || kid.is_none_or(|kid| current.set.names(kid))
+            current.keys().is_some_and(|keys| {
+                candidate.has_key_in(keys) || kid.is_none_or(|kid| keys.names(kid))
+            })
         };
         if let Some(current) = seat.usable(now).filter(settles) {
             return Ok(current);
@@ -208,19 +255,28 @@ impl Feeds {
             if seat.swap(host, &loaded) != Ok(Swap::Done) {
                 continue;
             }
-            match host.fetch(&seat.source.fetch()) {
-                Ok(call) => {
-                    let until = now.saturating_add(seat.source.timeout_nanos());
-                    let until = until.saturating_add(SECOND);
-                    let flight = Flight { call, seat: index, begun: now, until };
-                    self.flights.borrow_mut().push(flight);
-                }
-                Err(HostError) => {
-                    news.extend(self.conclude(seat, now, Err(Failure::NotSent), host));
-                }
-            }
+            let known = match loaded.record.has_document() && !seat.source.is_metadata {
+                true => loaded.record.etag,
+                false => String::new(),
+            };
+            let (url, is_first) = (&seat.source.url, seat.source.is_metadata);
+            let flight = Flight { call: 0, seat: index, is_first, known, begun: now, until: 0 };
+            news.extend(self.send(seat, flight, url, host));
         }
         news
+    }
+
+    /// Sends the request of a flight.
+    fn send(&self, seat: &Seat, flight: Flight, url: &Url, host: &impl Host) -> Option<News> {
+        let now = host.now().as_nanos();
+        let until = now.saturating_add(seat.source.timeout_nanos()).saturating_add(SECOND);
+        match host.fetch(&seat.source.fetch(url, &flight.known)) {
+            Ok(call) => {
+                self.flights.borrow_mut().push(Flight { call, until, ..flight });
+                None
+            }
+            Err(HostError) => self.conclude(seat, &flight, Err(Failure::NotSent), host),
+        }
     }
 
     /// Takes the answer to a fetch.
@@ -231,7 +287,60 @@ impl Feeds {
             flights.swap_remove(at)
         };
         let seat = self.seats.get(flight.seat)?;
-        self.conclude(seat, flight.begun, Answer::read(response), host)
+        if flight.is_first {
+            let url = response.content().and_then(|content| match content {
+                Content::Unchanged => Err(Failure::Status(304)),
+                Content::Is(body) => metadata::keys_of(&seat.name, &seat.source.url, body),
+            });
+            return match url {
+                Ok(url) => self.send(seat, Flight { is_first: false, ..flight }, &url, host),
+                Err(failure) => self.conclude(seat, &flight, Err(failure), host),
+            };
+        }
+        let answer = self.read(seat, response, host);
+        self.conclude(seat, &flight, answer, host)
+    }
+
+    /// What an answer says.
+    fn read(
+        &self,
+        seat: &Seat,
+        response: &Response<'_>,
+        host: &impl Host,
+    ) -> Result<Answer, Failure> {
+        let Content::Is(body) = response.content()? else { return Ok(Answer::Same) };
+        let etag = response.etag().to_owned();
+        match &seat.subject {
+            Subject::Keys(_) => {
+                let (set, skipped, essence) = keys::parse(body)?;
+                let (count, skipped) = (set.len(), skipped.len());
+                Ok(Answer::New { count, skipped, essence, issued: 0, etag })
+            }
+            Subject::Revocations(about) => {
+                let now = host.now();
+                let native: Native<'_> = &|check| host.verify_signature(check);
+                let received = match &about.signer {
+                    None => revocations::receive(body, None, now),
+                    Some((_, issuer, Some(keys))) => {
+                        revocations::receive(body, Some(&Signatory { issuer, keys, native }), now)
+                    }
+                    Some((id, issuer, None)) => {
+                        let current =
+                            self.keys_of(*id).and_then(|seat| seat.usable(now.as_nanos()));
+                        let keys = current.as_deref().and_then(Current::keys);
+                        let keys = keys.ok_or(Failure::NotSigned)?;
+                        revocations::receive(body, Some(&Signatory { issuer, keys, native }), now)
+                    }
+                };
+                let List { document, issued, essence } = received?;
+                Ok(Answer::New { count: document.len(), skipped: 0, essence, issued, etag })
+            }
+        }
+    }
+
+    /// The seat of an issuer's keys.
+    fn keys_of(&self, issuer: IssuerId) -> Option<&Seat> {
+        self.seats.iter().find(|seat| matches!(seat.subject, Subject::Keys(id) if id == issuer))
     }
 
     /// Gives back the leases of fetches that nobody will hear of.
@@ -253,8 +362,8 @@ impl Feeds {
     fn conclude(
         &self,
         seat: &Seat,
-        begun: u64,
-        outcome: Result<Answer, Failure>,
+        flight: &Flight,
+        mut outcome: Result<Answer, Failure>,
         host: &impl Host,
     ) -> Option<News> {
         let now = host.now().as_nanos();
@@ -264,26 +373,37 @@ impl Feeds {
             let record = &mut loaded.record;
             let failures = record.failures;
             match &outcome {
+                // Of what is there the answer says nothing: it is about what was there.
+                Ok(Answer::Same) if flight.known.is_empty() || flight.known != record.etag => {
+                    outcome = Err(Failure::Status(304));
+                }
+                // Whoever brings out an old list again would undo what was taken back since.
+                Ok(Answer::New { issued, .. }) if *issued < record.issued => {
+                    outcome = Err(Failure::NotCurrent);
+                }
+                Ok(_) | Err(_) => {}
+            }
+            match &outcome {
                 Ok(answer) => {
                     let refresh = seat.source.refresh_nanos();
                     // A little earlier than asked for, so that proxies do not ask in step.
                     let wait = refresh.saturating_sub(draw % (refresh / 10).max(1));
-                    record.succeed(self.holder, begun, now, &answer.essence, wait);
+                    record.succeed(self.holder, flight.begun, now, &answer.got(), wait);
                 }
-                Err(_) => record.fail(self.holder, begun, now, &seat.source, draw),
+                Err(_) => record.fail(self.holder, flight.begun, now, &seat.source, draw),
             }
             match seat.swap(host, &loaded) {
                 Ok(Swap::Done) => {
                     let changed = self.adopt(seat, &loaded.record);
-                    let issuer = seat.identifier.clone();
+                    let feed = seat.label();
                     return match outcome {
-                        Ok(Answer { set, skipped, .. }) if changed => {
-                            Some(News::Changed { issuer, keys: set.len(), skipped })
+                        Ok(Answer::New { count, skipped, .. }) if changed => {
+                            Some(News::Changed { feed, count, skipped })
                         }
-                        Ok(_) => (failures > 0).then_some(News::Recovered { issuer }),
+                        Ok(_) => (failures > 0).then_some(News::Recovered { feed }),
                         Err(failure) => {
                             let retry_millis = loaded.record.millis_until_due(now);
-                            Some(News::Failed { issuer, failure, retry_millis })
+                            Some(News::Failed { feed, failure, retry_millis })
                         }
                     };
                 }
@@ -291,32 +411,37 @@ impl Feeds {
                 Err(HostError) => break,
             }
         }
-        let (issuer, failure) = (seat.identifier.clone(), outcome.err().unwrap_or(Failure::Store));
+        let (feed, failure) = (seat.label(), outcome.err().unwrap_or(Failure::Store));
         let retry_millis = seat.source.timeout_nanos() / 1_000_000;
-        Some(News::Failed { issuer, failure, retry_millis })
+        Some(News::Failed { feed, failure, retry_millis })
     }
 
-    /// Goes over to the keys of `record`, if there are any; whether they are others than before.
+    /// Goes over to the document of `record`, if there is one; whether it is another than before.
     fn adopt(&self, seat: &Seat, record: &Record) -> bool {
         seat.failures.set(record.failures);
         let before = seat.current.borrow().clone();
         let is_same = |current: &Rc<Current>| {
             (current.edition, current.fetched_at) == (record.edition, record.fetched_at)
         };
-        if !record.has_keys() || before.as_ref().is_some_and(is_same) {
+        if !record.has_document() || before.as_ref().is_some_and(is_same) {
             return false;
         }
         let known = before.filter(|current| current.edition == record.edition);
-        let (set, changed) = match known {
-            Some(current) => (Rc::clone(&current.set), false),
+        let (holding, changed) = match known {
+            Some(current) => (current.holding.clone(), false),
             // What another worker could read, this one can; if not, what it has stays.
-            None => match read(&record.keys) {
-                Ok((set, _)) => (Rc::new(set), true),
+            None => match seat.subject.hold(&record.document) {
+                Ok(holding) => (holding, true),
                 Err(_) => return false,
             },
         };
         let Record { edition, fetched_at, .. } = *record;
-        seat.current.replace(Some(Rc::new(Current { set, edition, fetched_at })));
+        if let Subject::Revocations(about) = &seat.subject
+            && about.denies_when_stale
+        {
+            self.taken_until.set(fetched_at.saturating_add(seat.source.staleness_nanos()));
+        }
+        seat.current.replace(Some(Rc::new(Current { holding, edition, fetched_at })));
         self.turn.set(self.turn.get().wrapping_add(1));
         if changed {
             seat.changed.set(true);
@@ -325,7 +450,34 @@ impl Feeds {
         changed
     }
 
-    /// Whether keys changed since this was last asked.
+    /// What is taken back, if that changed. Only to be asked between [`Feeds::take_changed`] and
+    /// [`Feeds::settle`].
+    pub(crate) fn take_changed_revocations(&self) -> Option<Rc<Document>> {
+        self.seats.iter().filter(|seat| seat.changed.get()).find_map(|seat| {
+            match seat.current.borrow().as_deref()?.holding {
+                Holding::Revocations(ref document) => Some(Rc::clone(document)),
+                Holding::Keys(_) => None,
+            }
+        })
+    }
+
+    /// Refuses to decide by what is known to be taken back, where that is not there or too old.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::NotReady`]; while it is being fetched for the first time it is worth waiting.
+    pub(crate) fn check_taken(&self, now: Timestamp) -> Result<(), Refusal> {
+        if now.as_nanos() < self.taken_until.get() {
+            return Ok(());
+        }
+        let why = "the list of revocations is not there yet, or too old";
+        let refusal = Refusal::because(Denial::NotReady, why);
+        let seat = self.seats.iter().find(|seat| matches!(seat.subject, Subject::Revocations(_)));
+        let is_coming = |seat: &&Seat| seat.failures.get() == 0 && seat.current.borrow().is_none();
+        Err(refusal.worth_waiting(seat.filter(is_coming).map(|seat| seat.source.hold)))
+    }
+
+    /// Whether documents changed since this was last asked.
     pub(crate) fn take_changed(&self) -> bool {
         self.changed.take()
     }
@@ -334,9 +486,10 @@ impl Feeds {
     /// keys did not change. Only to be asked between [`Feeds::take_changed`] and
     /// [`Feeds::settle`].
     pub(crate) fn still_holds(&self, issuer: IssuerId, signer: &Signer) -> bool {
-        let seat = self.seats.iter().find(|seat| seat.issuer == issuer && seat.changed.get());
+        let seat = self.keys_of(issuer).filter(|seat| seat.changed.get());
         seat.is_none_or(|seat| {
-            seat.current.borrow().as_ref().is_some_and(|current| current.set.holds(signer))
+            let current = seat.current.borrow();
+            current.as_deref().and_then(Current::keys).is_some_and(|keys| keys.holds(signer))
         })
     }
 
@@ -345,13 +498,16 @@ impl Feeds {
         self.seats.iter().for_each(|seat| seat.changed.set(false));
     }
 
-    /// How the keys of each issuer are.
+    /// How each document is.
     pub fn status(&self, now: Timestamp) -> impl Iterator<Item = Status<'_>> {
         let now = now.as_nanos();
         self.seats.iter().map(move |seat| {
             let fetched = seat.current.borrow().as_ref().map(|current| current.fetched_at);
             Status {
-                issuer: &seat.identifier,
+                issuer: match seat.subject {
+                    Subject::Keys(_) => Some(&seat.name),
+                    Subject::Revocations(_) => None,
+                },
                 ready: seat.usable(now).is_some(),
                 age: fetched.map(|at| now.saturating_sub(at) / SECOND),
                 failures: seat.failures.get(),
@@ -369,8 +525,91 @@ impl Feeds {
     }
 }
 
+/// What an answer brought.
+enum Answer {
+    /// That the document is as it was.
+    Same,
+    /// A document.
+    New {
+        /// How much of it can be used.
+        count: usize,
+        /// How much cannot.
+        skipped: usize,
+        /// What it comes down to.
+        essence: Vec<u8>,
+        /// When it was made, in seconds since the Unix epoch, if it says so.
+        issued: i64,
+        /// What its server calls it.
+        etag: String,
+    },
+}
+
+impl Answer {
+    fn got(&self) -> Got<'_> {
+        match self {
+            Self::Same => Got::Same,
+            Self::New { essence, issued, etag, .. } => {
+                Got::New { document: essence, etag, issued: *issued }
+            }
+        }
+    }
+}
+
+impl Subject {
+    /// Reads what an answer came down to.
+    fn hold(&self, document: &[u8]) -> Result<Holding, Failure> {
+        match self {
+            Self::Keys(_) => keys::read(document).map(|(set, _)| Holding::Keys(Rc::new(set))),
+            Self::Revocations(_) => {
+                revocations::read(document).map(|document| Holding::Revocations(Rc::new(document)))
+            }
+        }
+    }
+
+    /// What a document has to be, to be one of these.
+    fn kind(&self) -> String {
+        match self {
+            Self::Keys(_) => "keys".to_owned(),
+            Self::Revocations(about) => match &about.signer {
+                None => "revocations".to_owned(),
+                Some((_, issuer, _)) => format!("revocations by {issuer}"),
+            },
+        }
+    }
+}
+
+impl Current {
+    fn keys(&self) -> Option<&KeySet> {
+        match &self.holding {
+            Holding::Keys(keys) => Some(keys),
+            Holding::Revocations(_) => None,
+        }
+    }
+}
+
 impl Seat {
-    /// The keys, if they are there and young enough to be believed.
+    fn new(subject: Subject, name: String, source: &Source) -> Self {
+        Self {
+            store_key: source.store_key(&subject.kind()),
+            subject,
+            name,
+            source: source.clone(),
+            current: RefCell::default(),
+            failures: Cell::default(),
+            changed: Cell::default(),
+        }
+    }
+
+    /// What operators are told of.
+    fn label(&self) -> String {
+        let name = self.name.escape_debug();
+        match self.subject {
+            Subject::Keys(_) => format!("keys of `{name}`"),
+            Subject::Revocations(_) => format!("revocations at `{name}`"),
+        }
+    }
+
+    /// The document, if it is there and young enough to be believed.
     fn usable(&self, now: u64) -> Option<Rc<Current>> {
         let current = self.current.borrow().clone()?;
         let age = now.saturating_sub(current.fetched_at);

@@ -14,7 +14,7 @@ use super::{SECOND, Source};
 const LEASE_SLACK: u64 = SECOND;
 
 /// The longest lease, in nanoseconds.
-const MAX_LEASE: u64 = (Source::MAX_TIMEOUT_SECS as u64) * SECOND + LEASE_SLACK;
+const MAX_LEASE: u64 = (Source::MAX_TIMEOUT_SECS as u64) * 2 * SECOND + LEASE_SLACK;
 
 /// The wait after the first failure; doubled with each further one.
 const FIRST_RETRY: u64 = SECOND / 2;
@@ -40,20 +40,24 @@ const ASKED_FOR: u64 = 60 * SECOND;
 const MAX_ASKED: usize = 16;
 
 /// The first byte: another one is another layout, and no record.
-const LAYOUT: u8 = 1;
+const LAYOUT: u8 = 2;
 
 /// What all workers know of a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Record {
-    /// The keys of the last good answer, as JSON; empty until there was one.
-    pub(super) keys: Vec<u8>,
-    /// Tells one set of keys from another.
+    /// The document of the last good answer, as JSON; empty until there was one.
+    pub(super) document: Vec<u8>,
+    /// What its server calls it; empty where that is not known.
+    pub(super) etag: String,
+    /// When it was made, in seconds since the Unix epoch, if it says so.
+    pub(super) issued: i64,
+    /// Tells one document from another.
     pub(super) edition: u64,
-    /// When they came.
+    /// When it came.
     pub(super) fetched_at: u64,
-    /// When they were asked for: what the provider published later they need not hold.
+    /// When it was asked for: what was published later it need not hold.
     pub(super) begun: u64,
-    /// When they are to be asked for next.
+    /// When it is to be asked for next.
     due: u64,
     /// Attempts that failed since the last good answer.
     pub(super) failures: u32,
@@ -91,6 +95,22 @@ pub(super) enum Inquiry {
     Refused,
 }
 
+/// What an answer brought.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Got<'a> {
+    /// That the document is the one that is there.
+    Same,
+    /// Another one, or the same once more.
+    New {
+        /// What it comes down to.
+        document: &'a [u8],
+        /// What its server calls it.
+        etag: &'a str,
+        /// When it was made.
+        issued: i64,
+    },
+}
+
 impl Record {
     /// Reads what [`Record::encode`] wrote; `None` for anything else.
     pub(super) fn decode(value: &[u8]) -> Option<Self> {
@@ -111,6 +131,7 @@ impl Record {
                 until: reader.number()?,
             },
             asks: reader.number()?,
+            issued: reader.number()?.cast_signed(),
             ..Self::default()
         };
         let [asked] = reader.take()?;
@@ -120,12 +141,15 @@ impl Record {
         for _ in 0..asked {
             record.asked.push(Asked { kid: reader.number()?, at: reader.number()? });
         }
-        record.keys = reader.0.to_vec();
+        let [length] = reader.take()?;
+        let (etag, document) = reader.0.split_at_checked(length.into())?;
+        record.etag = str::from_utf8(etag).ok()?.to_owned();
+        record.document = document.to_vec();
         Some(record)
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.keys.len().saturating_add(384));
+        let mut bytes = Vec::with_capacity(self.document.len().saturating_add(512));
         bytes.push(LAYOUT);
         let Lease { holder, begun, until } = self.lease;
         for number in [
@@ -138,6 +162,7 @@ impl Record {
             begun,
             until,
             self.asks,
+            self.issued.cast_unsigned(),
         ] {
             bytes.extend(number.to_le_bytes());
         }
@@ -147,7 +172,10 @@ impl Record {
             bytes.extend(kid.to_le_bytes());
             bytes.extend(at.to_le_bytes());
         }
-        bytes.extend(&self.keys);
+        let etag = u8::try_from(self.etag.len()).map_or(&b""[..], |_| self.etag.as_bytes());
+        bytes.push(u8::try_from(etag.len()).unwrap_or_default());
+        bytes.extend(etag);
+        bytes.extend(&self.document);
         bytes
     }
 
@@ -159,7 +187,7 @@ impl Record {
         // After the clock went back, age is counted from now on.
         self.fetched_at = self.fetched_at.min(now);
         self.begun = self.begun.min(now);
-        let until = now.saturating_add(source.timeout_nanos()).saturating_add(LEASE_SLACK);
+        let until = now.saturating_add(source.patience_nanos()).saturating_add(LEASE_SLACK);
         self.lease = Lease { holder, begun: now, until };
         true
     }
@@ -176,13 +204,17 @@ impl Record {
 
     /// Puts in the answer to a request of `holder`'s at `begun`, unless a later one was answered
     /// before; the next fetch is due after `wait`.
-    pub(super) fn succeed(&mut self, holder: u64, begun: u64, now: u64, keys: &[u8], wait: u64) {
+    pub(super) fn succeed(&mut self, holder: u64, begun: u64, now: u64, got: &Got<'_>, wait: u64) {
         self.end_lease(holder, begun);
         if begun < self.begun {
             return;
         }
-        self.keys = keys.to_vec();
-        self.edition = edition(keys);
+        if let Got::New { document, etag, issued } = got {
+            self.document = document.to_vec();
+            self.edition = edition(document);
+            self.etag = (*etag).to_owned();
+            self.issued = *issued;
+        }
         self.fetched_at = now;
         self.begun = begun;
         self.failures = 0;
@@ -232,14 +264,14 @@ impl Record {
         self.is_leased(now) || self.due <= now.saturating_add(span)
     }
 
-    /// Whether the keys are young enough to be believed.
+    /// Whether the document is young enough to be believed.
     pub(super) fn is_usable(&self, now: u64, source: &Source) -> bool {
-        self.has_keys() && now.saturating_sub(self.fetched_at) < source.staleness_nanos()
+        self.has_document() && now.saturating_sub(self.fetched_at) < source.staleness_nanos()
     }
 
     /// Whether there ever was a good answer.
-    pub(super) const fn has_keys(&self) -> bool {
-        !self.keys.is_empty()
+    pub(super) const fn has_document(&self) -> bool {
+        !self.document.is_empty()
     }
 
     /// How long it takes, at most, until somebody asks again.
@@ -257,9 +289,9 @@ fn is_ahead(moment: u64, now: u64, farthest: u64) -> bool {
     moment > now && moment.saturating_sub(now) <= farthest
 }
 
-/// What tells `keys` from others.
-fn edition(keys: &[u8]) -> u64 {
-    first_bytes(Sha256::digest(keys).into())
+/// What tells a document from others.
+fn edition(document: &[u8]) -> u64 {
+    first_bytes(Sha256::digest(document).into())
 }
 
 /// A `kid` as a number; that of no `kid` anybody can aim for.

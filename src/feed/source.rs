@@ -1,4 +1,4 @@
-//! Where an issuer's keys are, and how old they may get.
+//! Where a document is, and how old it may get.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,20 +11,22 @@ use crate::host::Fetch;
 /// The longest URL, in bytes.
 const MAX_URL_BYTES: usize = 2_048;
 
-/// Where a key set is fetched, and how often.
+/// Where a document is fetched, and how often.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
-    /// The key set itself.
+    /// The document; or the issuer's metadata, which says where its keys are (RFC 8414).
     pub url: Url,
+    /// Whether it is the metadata.
+    pub is_metadata: bool,
     /// Through which upstream of the proxy's: a cluster in Envoy, `host:port` in nginx.
     pub cluster: String,
     /// How often it is fetched anew, in seconds.
     pub refresh: u32,
-    /// How old a set may be that is still believed, in seconds; at least `refresh`.
+    /// How old a document may be that is still believed, in seconds; at least `refresh`.
     pub max_staleness: u32,
     /// How long the provider has to answer, in seconds.
     pub timeout: u32,
-    /// How long a request waits for keys, in seconds.
+    /// How long a request waits for it, in seconds.
     pub hold: u32,
 }
 
@@ -40,27 +42,30 @@ impl Source {
     /// Longest `hold`, in seconds.
     pub const MAX_HOLD_SECS: u32 = 10;
 
-    /// The key of the shared store under which its record lies: another one for another place.
-    pub(super) fn store_key(&self) -> String {
+    /// The key of the shared store under which its record lies: another one for another place, and
+    /// where the document has to be of another kind.
+    pub(super) fn store_key(&self, kind: &str) -> String {
         let mut hash = Sha256::new();
-        for part in [&self.cluster, self.url.as_str()] {
+        for part in [&self.cluster, self.url.as_str(), kind] {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         }
         let digest: [u8; 32] = hash.finalize().into();
-        let mut key = "postern.keys.".to_owned();
+        let mut key = "postern.feed.".to_owned();
         let nibbles = digest.iter().take(16).flat_map(|byte| [byte >> 4, byte & 0xf]);
         key.extend(nibbles.filter_map(|nibble| char::from_digit(nibble.into(), 16)));
         key
     }
 
-    pub(super) fn fetch(&self) -> Fetch<'_> {
+    /// What to ask for `url`, on its server; not for the edition that is `known`.
+    pub(super) fn fetch<'a>(&'a self, url: &'a Url, known: &'a str) -> Fetch<'a> {
         Fetch {
             upstream: &self.cluster,
-            scheme: self.url.scheme(),
-            authority: self.url.authority(),
-            path: self.url.path(),
+            scheme: url.scheme(),
+            authority: url.authority(),
+            path: url.path(),
             timeout_millis: self.timeout.saturating_mul(1_000),
+            known_etag: Some(known).filter(|known| !known.is_empty()),
             form: None,
         }
     }
@@ -75,6 +80,11 @@ impl Source {
 
     pub(super) fn timeout_nanos(&self) -> u64 {
         u64::from(self.timeout) * SECOND
+    }
+
+    /// How long the server has for all that is asked of it: first the metadata, then the keys.
+    pub(super) fn patience_nanos(&self) -> u64 {
+        self.timeout_nanos().saturating_mul(if self.is_metadata { 2 } else { 1 })
     }
 
     pub(super) fn hold_nanos(&self) -> u64 {
@@ -282,11 +292,13 @@ mod tests {
         let source = |url: &str, cluster: &str| {
             let url = url.parse().unwrap();
             let cluster = cluster.to_owned();
-            Source { url, cluster, refresh: 600, max_staleness: 600, timeout: 5, hold: 2 }
+            let (refresh, max_staleness, timeout, hold) = (600, 600, 5, 2);
+            Source { url, is_metadata: false, cluster, refresh, max_staleness, timeout, hold }
         };
-        let key = source("https://a/k", "login").store_key();
-        assert_eq!(key.len(), "postern.keys.".len() + 32);
-        assert_ne!(key, source("https://a/k2", "login").store_key());
-        assert_ne!(key, source("https://a/k", "other").store_key());
+        let key = source("https://a/k", "login").store_key("keys");
+        assert_eq!(key.len(), "postern.feed.".len() + 32);
+        assert_ne!(key, source("https://a/k2", "login").store_key("keys"));
+        assert_ne!(key, source("https://a/k", "other").store_key("keys"));
+        assert_ne!(key, source("https://a/k", "login").store_key("revocations"));
     }
 }

@@ -1,4 +1,4 @@
-//! Ticks and answers of providers -> the engine's key sets.
+//! Ticks, and answers of other servers -> what the engine has fetched.
 
 use std::cell::RefCell;
 
@@ -60,7 +60,7 @@ pub(super) fn on_delete(root: u32, engine: &Engine) {
     }
 }
 
-/// Sees to the keys, to questions about tokens, and to the requests that wait for either.
+/// Sees to what is fetched, to questions about tokens, and to the requests that wait for either.
 pub(super) fn on_tick(root: u32) {
     let Some(engine) = context::root(root) else { return };
     if let Ok(host) = Proxy::new(capability::so_far()) {
@@ -74,11 +74,11 @@ pub(super) fn on_tick(root: u32) {
 pub(super) fn on_response(root: u32, call: u32, headers: u32, size: usize) {
     let Some(engine) = context::root(root) else { return };
     // Without headers nobody answered.
-    let status = if headers == 0 { None } else { status() };
+    let (status, etag) = if headers == 0 { (None, Vec::new()) } else { head() };
     let is_read = status == Some(200) && (1..=MAX_RESPONSE_BYTES).contains(&size);
     let body = if is_read { abi::call_response_body(size).unwrap_or_default() } else { Vec::new() };
     if let Ok(host) = Proxy::new(capability::so_far()) {
-        let response = Response { status, length: size, body: &body };
+        let response = Response { status, length: size, body: &body, etag: &etag };
         if engine.introspection().is_asked(call) {
             introspection::on_response(&engine, call, &response, &host);
         } else {
@@ -130,12 +130,16 @@ fn pace(root: u32, period: u32) -> bool {
     is_set
 }
 
-/// The status of the answer that came.
-fn status() -> Option<u16> {
-    let buffer = abi::header_pairs(Map::CallResponse).ok()?;
-    let headers = pairs::parse(&buffer).ok()?;
-    let (_, value) = headers.list.iter().find(|(name, _)| *name == b":status")?;
-    std::str::from_utf8(value).ok()?.parse().ok()
+/// The status of the answer that came, and its `ETag`.
+fn head() -> (Option<u16>, Vec<u8>) {
+    let buffer = abi::header_pairs(Map::CallResponse).unwrap_or_default();
+    let Ok(headers) = pairs::parse(&buffer) else { return (None, Vec::new()) };
+    let find = |wanted: &[u8]| {
+        let field = headers.list.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        field.map(|(_, value)| *value).unwrap_or_default()
+    };
+    let status = std::str::from_utf8(find(b":status")).ok().and_then(|text| text.parse().ok());
+    (status, find(b"etag").to_vec())
 }
 
 fn tell(news: &News) {
@@ -175,9 +179,12 @@ fn record(root: u32, engine: &Engine, host: &Proxy) {
 fn define(engine: &Engine, now: crate::host::Timestamp) -> Vec<[Option<u32>; 3]> {
     let issuers = engine.feeds().status(now).enumerate();
     let gauges = issuers.map(|(index, status)| {
-        let issuer = slug(status.issuer);
-        ["ready", "age_seconds", "failures"]
-            .map(|what| abi::define_gauge(&format!("postern.keys.{index}.{issuer}.{what}")).ok())
+        let issuer = status.issuer.map(slug);
+        let name = |what: &str| match &issuer {
+            Some(issuer) => format!("postern.keys.{index}.{issuer}.{what}"),
+            None => format!("postern.revocations.{what}"),
+        };
+        ["ready", "age_seconds", "failures"].map(|what| abi::define_gauge(&name(what)).ok())
     });
     gauges.collect()
 }

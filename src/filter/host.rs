@@ -60,7 +60,7 @@ impl Host for Proxy {
 
     fn fetch(&self, fetch: &Fetch<'_>) -> Result<u32, HostError> {
         let (method, accept): (&[u8], &[u8]) = match fetch.form {
-            None => (b"GET", b"application/jwk-set+json, application/json"),
+            None => (b"GET", b"application/jwk-set+json, application/json, application/jwt"),
             Some(_) => (b"POST", b"application/json"),
         };
         let mut headers: Vec<Pair<'_>> = vec![
@@ -71,6 +71,10 @@ impl Host for Proxy {
             (b"accept", accept),
             (b"user-agent", b"postern"),
         ];
+        headers.extend(fetch.known_etag.map(|etag| {
+            let pair: Pair<'_> = (b"if-none-match", etag.as_bytes());
+            pair
+        }));
         if let Some(form) = &fetch.form {
             headers.push((b"content-type", b"application/x-www-form-urlencoded"));
             headers.extend(form.authorization.map(|value| {

@@ -206,6 +206,7 @@ impl Introspection {
                 authority: seat.source.url.authority(),
                 path: seat.source.url.path(),
                 timeout_millis: seat.source.timeout.saturating_mul(1_000),
+                known_etag: None,
                 form: Some(Form {
                     authorization: seat.source.authorization().as_deref(),
                     fields: &fields,

@@ -87,7 +87,7 @@ impl Trusted {
         self.introspected.iter().map(|(id, source)| (*id, self.identifier(*id), source))
     }
 
-    /// The servers that requests are sent to: the upstream's name, and a URL there.
+    /// The servers of issuers that requests are sent to: the upstream's name, and a URL there.
     pub fn servers(&self) -> impl Iterator<Item = (&str, &Url)> {
         let keys = self.sources().map(|(_, source)| (source.cluster.as_str(), &source.url));
         let asked = self.introspected.iter().map(|(_, one)| (one.cluster.as_str(), &one.url));
@@ -184,7 +184,7 @@ fn compile_one(
     let source =
         introspection.map(|written| asked::compile(written, &here.join("introspection"), problems));
     let keys = match jwks {
-        Some(jwks) => jwks::compile(jwks, symmetric, &here.join("jwks"), problems),
+        Some(jwks) => jwks::compile(jwks, &identifier, symmetric, &here.join("jwks"), problems),
         None if source.is_none() => {
             let message = "expected `jwks`, `introspection` or both: what vouches for its tokens";
             problems.add(Problem::new(message).at(here.clone()));

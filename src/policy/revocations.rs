@@ -2,13 +2,106 @@
 
 use std::collections::BinaryHeap;
 
+use serde_json::Value;
+
 use super::agent::Agents;
+use super::fetched::{self, Fetched};
 use super::issuers::Trusted;
 use super::problem::{Path, Problem, Problems, quoted};
+use super::source::de;
 use super::{MAX_ENTRIES, unknown, wire};
 use crate::api_key::{ApiKey, ApiKeys};
+use crate::feed::Subscription;
 use crate::revocation::{Revocation, Revocations, Target, What};
 use crate::token::{self, IssuerId};
+
+/// How often what is taken back is fetched, in seconds, and how old it may get.
+const DEFAULT_REFRESH: u32 = 10;
+const DEFAULT_MAX_STALENESS: u32 = 300;
+
+/// A list of what is taken back that was fetched: as a policy has it, and read for itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Document(wire::Revocations);
+
+impl Document {
+    /// Reads one; `None` for what is none.
+    pub(crate) fn read(value: &Value) -> Option<Self> {
+        let read: wire::Revocations = de::from_value(value).ok()?;
+        // What it says of two parties at once nobody could do as it says.
+        let is_clear = |one: &wire::IssuedBefore| one.subject.is_none() || one.client.is_none();
+        let is_whole = read.feed.is_none() && read.issued_before.iter().all(is_clear);
+        is_whole.then_some(Self(read))
+    }
+
+    /// How much is taken back.
+    pub(crate) fn len(&self) -> usize {
+        let wire::Revocations {
+            agents,
+            clients,
+            issued_before,
+            issuers,
+            keys,
+            subjects,
+            tokens,
+            ..
+        } = &self.0;
+        [agents.len(), clients.len(), issued_before.len(), issuers.len(), keys.len()]
+            .into_iter()
+            .chain([subjects.len(), tokens.len()])
+            .sum()
+    }
+
+    /// What of it is about this policy: an issuer that it does not have has no tokens here.
+    pub(crate) fn compile(&self, policy: &super::Policy) -> Revocations {
+        let mut written = self.0.clone();
+        let trusted = &policy.trusted;
+        let is_ours = |issuer: &Option<String>| {
+            issuer.as_ref().is_none_or(|name| trusted.find(name).is_some())
+        };
+        for list in [&mut written.clients, &mut written.subjects, &mut written.tokens] {
+            list.retain(|one| is_ours(&one.issuer));
+        }
+        written.issued_before.retain(|one| is_ours(&one.issuer));
+        written.issuers.retain(|name| trusted.find(name).is_some());
+        // Names of agents and keys that the policy does not have yet do no harm.
+        let about = (trusted, &policy.agents, policy.api_keys.as_ref());
+        compile(written, about, &mut Problems::new())
+    }
+}
+
+/// Reads where what is taken back is told; what is wrong goes to `problems`.
+pub(super) fn subscribe(
+    written: Option<wire::RevocationFeed>,
+    trusted: &Trusted,
+    problems: &mut Problems,
+) -> Option<Subscription> {
+    let wire::RevocationFeed {
+        url,
+        cluster,
+        signed_by,
+        refresh,
+        max_staleness,
+        when_stale,
+        timeout,
+        hold,
+    } = written?;
+    let here = Path::root().join("revocations").join("feed");
+    let url = fetched::url(&url, &here, "url", problems);
+    let fetched = Fetched {
+        cluster: Some(cluster),
+        refresh: (refresh, DEFAULT_REFRESH),
+        max_staleness: (max_staleness, DEFAULT_MAX_STALENESS),
+        timeout,
+        hold,
+    };
+    let source = fetched.compile(url, false, &here, problems);
+    let signer = match signed_by {
+        None => None,
+        Some(name) => Some(trusted.resolve(&name, || here.join("signed_by"), problems)?),
+    };
+    let denies_when_stale = when_stale == wire::WhenStale::Deny;
+    Some(Subscription { source: source?, signer, denies_when_stale })
+}
 
 /// Reads what is taken back; what is wrong, or does nothing, goes to `problems`.
 pub(super) fn compile(
@@ -18,6 +111,7 @@ pub(super) fn compile(
 ) -> Revocations {
     let wire::Revocations {
         agents: stopped,
+        feed: _,
         clients,
         issued_before,
         issuers,
@@ -121,7 +215,7 @@ impl Reader<'_> {
     }
 
     fn add(&mut self, index: usize, target: Target) {
-        let own = Revocation { what: target.what, index };
+        let own = Revocation { what: target.what, index, is_fetched: false };
         self.targets.push((target, own));
     }
 

@@ -15,7 +15,7 @@ use serde::Deserialize;
 pub use api_keys::{ApiKey, ApiKeys};
 pub use binding::{Binding, CertificateSource, Dpop, Mtls, RequireBinding};
 pub use introspection::Introspection;
-pub use revocations::{IssuedBefore, Revocations, Revoked};
+pub use revocations::{IssuedBefore, RevocationFeed, Revocations, Revoked, WhenStale};
 
 use super::duration::Seconds;
 
@@ -148,11 +148,13 @@ pub enum Preset {
     Rfc9068,
 }
 
-/// An issuer's keys: in place (`keys`), or fetched by the proxy (`url` and `cluster`).
+/// An issuer's keys: in place (`keys`), or fetched by the proxy (`cluster`, and `url` or `discover`).
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(extend("oneOf" = [
-    { "required": ["keys"] }, { "required": ["url", "cluster"] }
+    { "required": ["keys"] },
+    { "required": ["url", "cluster"] },
+    { "required": ["discover", "cluster"] }
 ])))]
 #[serde(deny_unknown_fields, expecting = "a key set, or where it is")]
 pub struct Jwks {
@@ -160,6 +162,8 @@ pub struct Jwks {
     pub keys: Option<Vec<serde_json::Value>>,
     /// Where the issuer publishes them: an `https` URL, its `jwks_uri`.
     pub url: Option<String>,
+    /// Which of its metadata says where they are.
+    pub discover: Option<Metadata>,
     /// Through which upstream the proxy gets there: the name of a cluster in Envoy, `host:port` in
     /// nginx.
     pub cluster: Option<String>,
@@ -171,6 +175,17 @@ pub struct Jwks {
     pub timeout: Option<Seconds>,
     /// How long a request may be held until they are there, at most `10s`; `2s` when left out.
     pub hold: Option<Seconds>,
+}
+
+/// What an issuer publishes about itself.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Metadata {
+    /// The metadata of RFC 8414: `/.well-known/oauth-authorization-server` before the issuer's path.
+    OauthAuthorizationServer,
+    /// That of OpenID Connect Discovery 1.0: `/.well-known/openid-configuration` after it.
+    OpenidConfiguration,
 }
 
 /// How strictly a token must follow the JWT profile for access tokens.

@@ -41,7 +41,16 @@ impl<'a> Jws<'a> {
     /// Anything but three parts of canonical base64url within the bounds, and every header we
     /// cannot follow to the letter.
     pub(super) fn parse(token: &'a str) -> Result<Self, Rejected> {
-        if token.len() > MAX_TOKEN_BYTES {
+        Self::parse_within(token, MAX_TOKEN_BYTES)
+    }
+
+    /// The same with another bound than that of tokens.
+    ///
+    /// # Errors
+    ///
+    /// Likewise.
+    pub(super) fn parse_within(token: &'a str, bytes: usize) -> Result<Self, Rejected> {
+        if token.len() > bytes {
             return Err(Rejected::TooLong);
         }
         if !token.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_')) {

@@ -11,11 +11,13 @@
 mod call;
 mod issue;
 mod outcome;
+mod workers;
 mod world;
 
 pub use call::{Call, call, get};
 pub use issue::{agent, compact, delegate, issuer, key, token, user};
 pub use outcome::Outcome;
+pub use workers::Workers;
 pub use world::{Sent, World};
 
 use postern::decision::{Attempt, Engine, Request};

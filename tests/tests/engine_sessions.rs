@@ -151,7 +151,7 @@ fn session() -> Rc<Session> {
     let (policy, _) = Policy::compile(&policy()).unwrap();
     let now = Timestamp::from_secs(NOW);
     let verified = verify(&user("crm.read"), &policy.trusted.issuers, now).unwrap();
-    Rc::new(Session::open(&policy, verified).unwrap())
+    Rc::new(Session::open(&policy, &Default::default(), verified).unwrap())
 }
 
 #[test]

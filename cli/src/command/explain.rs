@@ -94,6 +94,8 @@ impl Explain {
         let secrets = self.token_file.iter().chain(&self.key_file);
         one_stdin([&self.file].into_iter().chain(secrets).chain(files))?;
         let (_, mut policy) = Source::read(&self.file)?.policy()?;
+        // Nothing is fetched here: what the policy itself takes back is all there is.
+        policy.subscription = None;
         provide(&self.jwks, &mut policy)?;
         let token = match &self.token_file {
             Some(input) => Some(input.read_word()?),

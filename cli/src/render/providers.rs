@@ -28,7 +28,7 @@ pub struct Provider {
 /// One name for two servers, or the name of the API behind: a cluster is one server here.
 pub fn providers(policy: &Policy) -> Result<Vec<Provider>, ClusterConflict> {
     let mut named: BTreeMap<&str, &Url> = BTreeMap::new();
-    for (cluster, url) in policy.trusted.servers() {
+    for (cluster, url) in policy.servers() {
         let conflict = || ClusterConflict(cluster.to_owned());
         if cluster == UPSTREAM {
             return Err(conflict());

@@ -161,7 +161,7 @@ fn every_caller_is_who_is_told_and_may_what_is_told() {
         let token = token.sign(&key).unwrap();
         let now = Timestamp::from_secs(NOW.unsigned_abs());
         let verified = token::verify(&token, &policy.trusted.issuers, now).unwrap();
-        let session = Session::open(&policy, verified).unwrap();
+        let session = Session::open(&policy, &Default::default(), verified).unwrap();
         let principal = session.principal().unwrap();
         let who = match (principal.kind, &principal.agent) {
             (Kind::Agent, Some(agent)) if principal.delegated => {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::page::{Page, code, repository};
 
 /// Where each type of the schema stands in a policy, as the reference writes it.
-const PLACES: [(&str, &str); 24] = [
+const PLACES: [(&str, &str); 25] = [
     ("Agent", "agents.NAME."),
     ("ApiKey", "api_keys.keys[]."),
     ("ApiKeys", "api_keys."),
@@ -28,6 +28,7 @@ const PLACES: [(&str, &str); 24] = [
     ("Machine", "issuers[].machine."),
     ("Mtls", "binding.mtls."),
     ("Resource", "resource."),
+    ("RevocationFeed", "revocations.feed."),
     ("Revocations", "revocations."),
     ("Revoked", "REVOKED."),
     ("Role", "roles.NAME."),

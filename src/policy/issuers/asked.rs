@@ -1,9 +1,9 @@
 //! Where an issuer is asked about its opaque tokens.
 
-use super::jwks::MAX_CLUSTER_BYTES;
 use crate::feed;
 use crate::introspection::{Client, Source};
 use crate::policy::duration::Seconds;
+use crate::policy::fetched::MAX_CLUSTER_BYTES;
 use crate::policy::problem::{Path, Problem, Problems};
 use crate::policy::wire;
 use crate::token;

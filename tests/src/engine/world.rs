@@ -40,6 +40,8 @@ pub struct Sent {
     pub form: Option<String>,
     /// Who sends it.
     pub authorization: Option<String>,
+    /// The edition that need not be sent again.
+    pub known_etag: Option<String>,
     /// When, in nanoseconds since 1970.
     pub at: u64,
 }
@@ -104,6 +106,11 @@ impl World {
     /// Lets requests come over a connection with this client certificate, or none.
     pub fn connect(&self, certificate: Option<[u8; 32]>) {
         self.0.certificate.set(certificate);
+    }
+
+    /// What the clock says, in seconds.
+    pub fn now_secs(&self) -> i64 {
+        self.0.now.get().as_secs()
     }
 
     /// Lets requests come from this address.
@@ -185,6 +192,7 @@ impl Host for World {
             timeout: fetch.timeout_millis,
             form: fetch.form.map(|form| form.fields.to_owned()),
             authorization: fetch.form.and_then(|form| form.authorization).map(str::to_owned),
+            known_etag: fetch.known_etag.map(str::to_owned),
             at: self.0.now.get().as_nanos(),
         });
         Ok(call)

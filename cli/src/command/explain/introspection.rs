@@ -26,7 +26,7 @@ pub(super) fn answer(
     drop(engine.attempt(request, host));
     engine.ask(host);
     let body = file.read()?;
-    let response = Response { status: Some(200), length: body.len(), body: &body };
+    let response = Response { status: Some(200), length: body.len(), body: &body, etag: b"" };
     if let Some(News::Failed { failure, .. }) = engine.answered(CALL, &response, host) {
         bail!("`{file}` is no answer about a token: {failure}");
     }
