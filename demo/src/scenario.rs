@@ -3,6 +3,7 @@
 mod access;
 mod bound;
 mod credentials;
+mod fetched;
 mod forgery;
 mod keys;
 mod limits;
@@ -79,6 +80,7 @@ pub fn run(lab: &Lab) -> anyhow::Result<Vec<Row>> {
     rows.extend(keys::burst(lab)?);
     rows.extend(reload::rows(lab)?);
     rows.extend(revocation::rows(lab)?);
+    rows.extend(fetched::rows()?);
     Ok(rows)
 }
 
