@@ -13,6 +13,7 @@ mod condition;
 mod duration;
 mod fetched;
 mod issuers;
+mod lifetimes;
 mod limits;
 mod moment;
 pub mod nearest;
@@ -40,6 +41,7 @@ pub use caller::{CallerRule, Kind, Matches};
 pub use condition::Condition;
 pub use duration::{InvalidDuration, Seconds};
 pub use issuers::{MAX_ISSUERS, Trusted};
+pub use lifetimes::Lifetimes;
 pub use limits::{Limits, Per};
 pub use moment::{InvalidMoment, Moment};
 pub use operation::{Access, Operation};
@@ -96,6 +98,8 @@ pub struct Policy {
     pub binding: Checks,
     /// How tokens have to be bound.
     pub required: Required,
+    /// How long tokens may be valid, by their scopes.
+    pub lifetimes: Lifetimes,
     /// What is taken back.
     pub revocations: Revocations,
     /// Where more of that is told.
@@ -198,6 +202,7 @@ impl Policy {
         let required = Required::compile(demands, &scopes, &trusted);
         let mut permissions = Permissions::default();
         let roles = Roles::compile(&roles, &mut permissions, problems);
+        let lifetimes = Lifetimes::compile(&scopes);
         let scopes = compile_scopes(&scopes, &roles, problems);
         let agents = Agents::compile(
             agents,
@@ -238,6 +243,7 @@ impl Policy {
             audit_log: audit.log,
             binding: checks,
             required,
+            lifetimes,
             trusted,
             api_keys,
             resource,
@@ -257,7 +263,7 @@ fn compile_scopes(
     problems: &mut Problems,
 ) -> HashMap<String, RoleId> {
     let mut scopes = HashMap::with_capacity(written.len());
-    for (name, wire::Scope { role, require_binding: _ }) in written {
+    for (name, wire::Scope { role, require_binding: _, max_token_lifetime: _ }) in written {
         let here = Path::root().join("scopes").join(name.as_str());
         // RFC 6749 §3.3: what a scope may consist of.
         let token = |byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);

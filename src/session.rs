@@ -20,7 +20,7 @@ use crate::limit::BucketKey;
 use crate::policy::{Kind, Limits, Per, Policy};
 use crate::principal::{Caller, Principal};
 use crate::revocation::{Revocation, Revocations};
-use crate::token::{Claims, Signer, Verified};
+use crate::token::{Claims, Rejected, Signer, Verified};
 
 /// A verified token's holder, or an API key's, and what they may do.
 #[derive(Debug)]
@@ -65,8 +65,11 @@ impl Session {
             .map_err(|error| Refusal::because(Denial::InvalidToken, error.reason()))?;
         let binding = Binding::of(&verified.claims)?;
         policy.binding.cover(binding)?;
-        let scopes = principal.scopes(policy, &verified.claims);
-        if !policy.required.of(verified.issuer_id, scopes).permits(binding) {
+        let scopes = || principal.scopes(policy, &verified.claims);
+        if !policy.lifetimes.permit(verified.lifetime, scopes()) {
+            return Err(Rejected::LifetimeTooLong.into());
+        }
+        if !policy.required.of(verified.issuer_id, scopes()).permits(binding) {
             return Err(Unproven::NotBoundAsRequired.into());
         }
         let revocation = revocation(policy, taken, &principal, &verified.claims);

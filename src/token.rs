@@ -76,6 +76,8 @@ pub struct Verified<'p> {
     pub not_before: i64,
     /// The first second at which the token is no longer valid, leeway included.
     pub expires: i64,
+    /// For how many seconds it is valid in all, leeway apart; without `iat`, from now on.
+    pub lifetime: i64,
 }
 
 /// What a host checks signatures with, if it can; see [`Host::verify_signature`](crate::host::Host::verify_signature).
@@ -156,8 +158,18 @@ impl<'t, 'p> Candidate<'t, 'p> {
 
         issuer.profile.check_claims(&claims)?;
         let subject = claims.subject().ok_or(Rejected::SubjectMissing)?.to_owned();
-        let Validity { not_before, expires } = validity;
-        Ok(Verified { issuer_id, issuer, signer, subject, client, claims, not_before, expires })
+        let Validity { not_before, expires, lifetime } = validity;
+        Ok(Verified {
+            issuer_id,
+            issuer,
+            signer,
+            subject,
+            client,
+            claims,
+            not_before,
+            expires,
+            lifetime,
+        })
     }
 }
 

@@ -270,6 +270,9 @@ pub struct Scope {
     pub role: String,
     /// How a token with this scope must be bound (`cnf`), or it is refused.
     pub require_binding: Option<RequireBinding>,
+    /// The longest time a token with this scope may be valid, or it is refused; as the issuer's
+    /// when left out.
+    pub max_token_lifetime: Option<Seconds>,
 }
 
 /// A rule that tells agents from humans. Exactly one of `when`, `registered` and `otherwise`.

@@ -47,7 +47,7 @@ impl<'p> Verified<'p> {
         if claims.issuer().is_some_and(|identifier| identifier != issuer.identifier) {
             return Err(Rejected::IssuerUnknown);
         }
-        let Validity { not_before, expires } = Validity::of(&claims, issuer, now)?;
+        let Validity { not_before, expires, lifetime } = Validity::of(&claims, issuer, now)?;
         // No leeway at the end: the issuer says now what it thinks of the token, by its own clock.
         let expires = expires.saturating_sub(issuer.leeway.as_secs().into());
         if now.as_secs() >= expires {
@@ -62,6 +62,16 @@ impl<'p> Verified<'p> {
             None if claims.actor().is_none() && (expected.is_machines)(&claims) => client.clone(),
             None => return Err(Rejected::SubjectMissing),
         };
-        Ok(Self { issuer_id, issuer, signer: None, subject, client, claims, not_before, expires })
+        Ok(Self {
+            issuer_id,
+            issuer,
+            signer: None,
+            subject,
+            client,
+            claims,
+            not_before,
+            expires,
+            lifetime,
+        })
     }
 }

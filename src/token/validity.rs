@@ -13,6 +13,8 @@ pub(super) struct Validity {
     pub(super) not_before: i64,
     /// The first second at which it is no longer.
     pub(super) expires: i64,
+    /// From when it was issued to its end, in seconds, leeway apart.
+    pub(super) lifetime: i64,
 }
 
 impl Validity {
@@ -38,10 +40,11 @@ impl Validity {
             return Err(Rejected::IssuedInFuture);
         }
         // Without `iat` it may have been issued as late as a clock ahead of ours allows.
-        if end.saturating_sub(issued.unwrap_or(earliest)) > max_lifetime {
+        let lifetime = end.saturating_sub(issued.unwrap_or(earliest));
+        if lifetime > max_lifetime {
             return Err(Rejected::LifetimeTooLong);
         }
         let not_before = start.max(issued.unwrap_or(0)).saturating_sub(leeway);
-        Ok(Self { not_before, expires })
+        Ok(Self { not_before, expires, lifetime })
     }
 }

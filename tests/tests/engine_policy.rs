@@ -41,7 +41,7 @@ fn fetched(name: &str, value: &str) -> Value {
 fn keys_that_come_without_tls_are_warned_of_and_shared_secrets_are_at_no_url() {
     let mut policy = policy();
     policy["issuers"][0]["jwks"] = fetched("url", "http://login.example/k");
-    assert!(problems(&policy).contains("issuers[0].jwks.url: keys that come without TLS"));
+    assert!(problems(&policy).contains("issuers[0].jwks.url: what comes without TLS"));
     for fine in ["https://login.example/k", "http://127.0.0.1:1/k", "http://localhost/k"] {
         policy["issuers"][0]["jwks"]["url"] = fine.into();
         assert_eq!(problems(&policy), "", "{fine}");
@@ -74,14 +74,18 @@ fn every_mistake_is_told_with_its_place() {
         ("/issuers/0/algorithms", json!(["HS256"]), "issuers[0].algorithms[0]: `HS256`"),
         ("/issuers/0/algorithms", json!(["none"]), "issuers[0].algorithms[0]: unknown algorithm"),
         ("/issuers/0/algorithms", json!(["eddsa"]), "issuers[0].algorithms[0]: unknown algorithm"),
-        ("/issuers/0/jwks", json!({}), "issuers[0].jwks: expected `keys`, or `url` and `cluster`"),
+        (
+            "/issuers/0/jwks",
+            json!({}),
+            "issuers[0].jwks: expected one of `keys`, `url` and `discover`",
+        ),
         (
             "/issuers/0/jwks",
             json!({ "keys": [], "url": "https://a/k", "cluster": "a" }),
-            "issuers[0].jwks: expected either `keys`, or `url` and `cluster`, not both",
+            "issuers[0].jwks: expected one of `keys`, `url` and `discover`",
         ),
-        ("/issuers/0/jwks", json!({ "url": "https://a/k" }), "issuers[0].jwks: keys are fetched"),
-        ("/issuers/0/jwks", json!({ "cluster": "a" }), "issuers[0].jwks: expected `keys`, or"),
+        ("/issuers/0/jwks", json!({ "url": "https://a/k" }), "issuers[0].jwks: it is fetched"),
+        ("/issuers/0/jwks", json!({ "cluster": "a" }), "issuers[0].jwks: expected one of"),
         (
             "/issuers/0/jwks",
             json!({ "keys": [key().public_jwk()], "hold": "1s" }),

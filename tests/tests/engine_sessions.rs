@@ -188,3 +188,46 @@ fn neither_a_session_nor_the_memory_of_it_shows_a_token_when_printed() {
     sessions.insert(b"top-secret-token", session());
     assert!(!format!("{sessions:?}").contains("top-secret"));
 }
+
+#[test]
+fn a_scope_may_ask_for_tokens_that_do_not_live_long() {
+    let mut policy = policy();
+    policy["scopes"]["crm.write"]["max_token_lifetime"] = json!("2m");
+    let gate = Gate::new(&policy);
+    let now = i64::try_from(NOW).unwrap();
+    let lives = |scope: &str, seconds: i64| {
+        compact(&token("ada", "web-app", scope).valid(now, now + seconds))
+    };
+    for (scope, seconds, expected) in [
+        ("crm.read", 300, "allow"),
+        ("crm.write", 120, "allow"),
+        ("crm.write", 121, "invalid_token"),
+        ("crm.read crm.write", 121, "invalid_token"),
+        ("crm.read unheard-of", 300, "allow"),
+    ] {
+        assert_eq!(code(&gate, &lives(scope, seconds)), expected, "{scope} {seconds}");
+    }
+    // It does not come to be short enough by getting old.
+    gate.world.set(100);
+    assert_eq!(code(&gate, &lives("crm.write", 121)), "invalid_token");
+}
+
+#[test]
+fn rfc7519_4_1_4_a_clock_that_jumps_makes_no_remembered_token_good_for_longer() {
+    let gate = Gate::new(&policy());
+    let now = i64::try_from(NOW).unwrap();
+    let token = compact(&token("ada", "web-app", "crm.read").claim("nbf", now));
+    assert_eq!(code(&gate, &token), "allow");
+    // Far ahead it is over, far back it is not valid yet, and both are so the moment it jumps.
+    for (at, expected) in [
+        (86_400, "expired_token"),
+        (0, "allow"),
+        (-86_400, "invalid_token"),
+        (0, "allow"),
+        (i64::from(u32::MAX), "expired_token"),
+        (0, "allow"),
+    ] {
+        gate.world.set(at);
+        assert_eq!(code(&gate, &token), expected, "{at}");
+    }
+}
