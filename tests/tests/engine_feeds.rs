@@ -11,6 +11,9 @@ use postern_cli::mint::{Algorithm, PrivateKey, key_set, sign};
 use postern_tests::engine::{
     Call, ISSUER, NOW, Sent, Workers, agent, call, get, policy, problems, token, user,
 };
+use proptest::prelude::{
+    ProptestConfig as Config, Strategy as _, any, prop_assert, prop_oneof, proptest,
+};
 use serde_json::{Value, json};
 
 const MINUTE: i64 = 60;
@@ -332,4 +335,33 @@ fn what_is_wrong_with_where_things_are_is_told() {
     let mut policy = discovering("openid-configuration");
     policy["issuers"][0]["jwks"]["url"] = "https://login.crm.example/keys".into();
     assert!(problems(&policy).contains("one of `keys`, `url` and `discover`"));
+}
+
+proptest! {
+    #![proptest_config(Config { cases: 256, ..Config::default() })]
+
+    #[test]
+    fn no_bytes_of_a_server_trap_anything_or_give_back_what_was_taken(
+        body in prop_oneof![
+            any::<Vec<u8>>(),
+            "[{}\\[\\]\",:a-z0-9]{0,64}".prop_map(String::into_bytes),
+        ],
+        status in any::<u16>(),
+        etag in any::<Vec<u8>>(),
+    ) {
+        let workers = Workers::new(1, &subscribed(json!({ "max_staleness": "1h" })));
+        workers.answer(&next(&workers), 200, r#"{"subjects":[{"id":"ada"}]}"#);
+        for status in [status, 200, 304] {
+            let response =
+                Response { status: Some(status), length: body.len(), body: &body, etag: &etag };
+            workers.respond(&next(&workers), &response);
+            let code = workers.gates[0].ask(&read(&user("crm.read"))).code();
+            // Only what is a list, and says otherwise, changes anything.
+            let is_list = serde_json::from_slice::<Value>(&body).is_ok_and(|list| list == json!({}));
+            prop_assert!(code == "revoked_token" || is_list, "{code} {body:?}");
+        }
+        let workers = Workers::new(1, &discovering("openid-configuration"));
+        let response = Response { status: Some(200), length: body.len(), body: &body, etag: &etag };
+        prop_assert!(workers.respond(&next(&workers), &response).is_some_and(|news| news.is_failure()));
+    }
 }
