@@ -37,6 +37,9 @@ pub(crate) fn measure(effort: &Effort, figures: &mut Figures) -> anyhow::Result<
     figures.add("wasm_host_calls_allow", calls, "calls", Goal::AtMost(12.0));
     figures.add("wasm_fuel_allow_warm", fuel(&counted)?, "instructions", Goal::None);
 
+    if figures.wants("wasm_memory_100000_tokens") {
+        figures.add("wasm_memory_100000_tokens", memory(effort)?, "MiB", Goal::AtMost(32.0));
+    }
     for (name, algorithm, goal) in [
         ("es256", Algorithm::Es256, Goal::AtMost(250.0)),
         ("rs256", Algorithm::Rs256, Goal::None),
@@ -102,6 +105,16 @@ fn cold(effort: &Effort, case: &Case) -> anyhow::Result<f64> {
         fuel(&exchange)
     });
     median(instructions.collect::<anyhow::Result<Vec<_>>>()?)
+}
+
+/// The memory of a worker that was shown so many good tokens, each another one, in MiB.
+fn memory(effort: &Effort) -> anyhow::Result<f64> {
+    let case = Case::new(Algorithm::EdDsa)?;
+    let mut proxy = start(&case, Proxy::uncounted(CHECKS_NOTHING, case.policy.to_string()))?;
+    for _ in 0..if effort.quick { 10_000 } else { 100_000 } {
+        allow(&mut proxy, &case.token()?)?;
+    }
+    Ok(f64::from(u32::try_from(proxy.worker(0).memory_size())?) / (1024.0 * 1024.0))
 }
 
 /// Microseconds of a signature check alone: of a request that is denied after it, less what one takes
