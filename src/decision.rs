@@ -289,17 +289,20 @@ impl Engine {
         // Token, principal and standing: who is calling, for whom, and what that is good for.
         let query = path.query().map(str::as_bytes);
         let (session, token) = match sifted.key(query)? {
-            Some(secret) => (self.key_session(secret, now)?, &[][..]),
+            Some(secret) => {
+                self.know_what_is_taken_back(host, now)?;
+                (self.key_session(secret, now)?, &[][..])
+            }
             None => {
                 let Credential { scheme, token } = credential::find(request.headers, query)?;
                 if scheme == Scheme::Dpop && self.policy.binding.dpop.is_none() {
                     return Err(Denial::MissingToken.into());
                 }
                 seen.scheme = scheme;
+                self.know_what_is_taken_back(host, now)?;
                 (self.session(token, host, now)?, token)
             }
         };
-        self.feeds.check_taken(now)?;
         witness.saw(Step::Session(&session));
         let session: &Session = seen.session.insert(session);
 

@@ -117,6 +117,21 @@ impl Engine {
         Ok(proven?)
     }
 
+    /// Sees to it that no caller is let in of whom it is not known whether it is taken back.
+    pub(super) fn know_what_is_taken_back(
+        &self,
+        host: &impl Host,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        if self.feeds.check_taken(now).is_ok() {
+            return Ok(());
+        }
+        // Another worker may have fetched it, or this one under the policy before.
+        self.feeds.look_for_taken(host);
+        self.catch_up();
+        self.feeds.check_taken(now)
+    }
+
     /// Forgets what was remembered of tokens whose keys are no longer, or that are taken back now, or no
     /// longer: nothing outlives what it was decided by.
     pub(super) fn catch_up(&self) {

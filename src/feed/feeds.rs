@@ -461,6 +461,16 @@ impl Feeds {
         })
     }
 
+    /// Looks whether what is taken back is in the shared store.
+    pub(crate) fn look_for_taken(&self, host: &impl Host) {
+        let is_taken = |seat: &&Seat| matches!(seat.subject, Subject::Revocations(_));
+        for seat in self.seats.iter().filter(is_taken) {
+            if let Ok(loaded) = seat.load(host) {
+                self.adopt(seat, &loaded.record);
+            }
+        }
+    }
+
     /// Refuses to decide by what is known to be taken back, where that is not there or too old.
     ///
     /// # Errors

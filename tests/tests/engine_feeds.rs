@@ -9,7 +9,7 @@
 use postern::feed::{Failure, News, Response};
 use postern_cli::mint::{Algorithm, PrivateKey, key_set, sign};
 use postern_tests::engine::{
-    Call, ISSUER, NOW, Sent, Workers, agent, call, get, policy, problems, token, user,
+    Call, Gate, ISSUER, NOW, Sent, Workers, agent, call, get, policy, problems, token, user,
 };
 use proptest::prelude::{
     ProptestConfig as Config, Strategy as _, any, prop_assert, prop_oneof, proptest,
@@ -142,6 +142,20 @@ fn a_kill_switch_stops_an_agent_on_all_workers_and_nobody_else() {
     workers.answer(&sent, 200, "{}");
     workers.tick();
     workers.assert_all("allow", &bot);
+}
+
+#[test]
+fn a_new_policy_has_the_list_that_is_there_from_its_first_request_on() {
+    let policy = subscribed(json!({}));
+    let workers = Workers::new(1, &policy);
+    let sent = next(&workers);
+    workers.answer(&sent, 200, r#"{"agents":["support-bot"]}"#);
+    let late = Gate::worker(workers.world.clone(), &policy, 9);
+    assert_eq!(late.ask(&read(&agent("support-bot", "crm.read"))).code(), "agent_blocked");
+    assert_eq!(late.ask(&read(&user("crm.read"))).code(), "allow");
+    // Nobody is told more than it takes for being nobody.
+    let cold = Gate::new(&policy);
+    assert_eq!(cold.ask(&get("/v1/contacts")).code(), "missing_token");
 }
 
 #[test]
