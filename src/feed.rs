@@ -15,6 +15,7 @@
 //! | `keys` | a key set, as its issuer publishes it |
 //! | `revocations` | a list of what is taken back, signed or not |
 //! | `record` | what all workers know of a source, and the rules of changing it |
+//! | `seat` | one document: what it is of, and the edition at hand |
 //! | `feeds` | what one worker knows: verifies, renews, takes answers |
 //! | `news` | what an operator is told |
 //!
@@ -28,6 +29,7 @@ mod news;
 mod record;
 mod response;
 mod revocations;
+mod seat;
 mod source;
 
 pub use feeds::{Feeds, Status};

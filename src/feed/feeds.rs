@@ -6,13 +6,12 @@ use std::rc::Rc;
 use super::record::{Got, Inquiry, Record, kid_number};
 use super::response::Content;
 use super::revocations::{self, List, Signatory};
-use super::{Failure, News, Response, SECOND, Source, Subscription, Url, keys, metadata};
+use super::seat::{Current, Holding, Revocations, Seat, Subject};
+use super::{Failure, News, Response, SECOND, Subscription, Url, keys, metadata};
 use crate::denial::{Denial, Refusal};
-use crate::host::{Expected, Host, HostError, Stored, Swap, Timestamp};
+use crate::host::{Host, HostError, Swap, Timestamp};
 use crate::policy::revocations::Document;
-use crate::token::{
-    Candidate, IssuerId, Issuers, KeySet, Keys, Native, Rejected, Signer, Verified,
-};
+use crate::token::{Candidate, IssuerId, Issuers, Keys, Native, Rejected, Signer, Verified};
 
 /// Requests to providers that one worker has under way; further ones are due a tick later.
 const MAX_FLIGHTS: usize = 16;
@@ -36,49 +35,6 @@ pub struct Feeds {
     turn: Cell<u32>,
     /// Whether documents changed since [`Feeds::take_changed`].
     changed: Cell<bool>,
-}
-
-#[derive(Debug)]
-struct Seat {
-    subject: Subject,
-    /// What operators know it by.
-    name: String,
-    source: Source,
-    store_key: String,
-    current: RefCell<Option<Rc<Current>>>,
-    failures: Cell<u32>,
-    changed: Cell<bool>,
-}
-
-/// What a document is of.
-#[derive(Debug)]
-enum Subject {
-    /// The keys of an issuer.
-    Keys(IssuerId),
-    /// What is taken back.
-    Revocations(Box<Revocations>),
-}
-
-#[derive(Debug)]
-struct Revocations {
-    /// Who signs it: the issuer, its name and, where they are in the policy, its keys.
-    signer: Option<(IssuerId, String, Option<KeySet>)>,
-    denies_when_stale: bool,
-}
-
-/// A document as it is used.
-#[derive(Clone, Debug)]
-enum Holding {
-    Keys(Rc<KeySet>),
-    Revocations(Rc<Document>),
-}
-
-/// A document, and when it came.
-#[derive(Debug)]
-struct Current {
-    holding: Holding,
-    edition: u64,
-    fetched_at: u64,
 }
 
 /// A request to a server.
@@ -107,12 +63,6 @@ pub struct Status<'a> {
     pub age: Option<u64>,
     /// Attempts that failed since.
     pub failures: u32,
-}
-
-/// A record as it was loaded, and what must be there for it to be replaced.
-struct Loaded {
-    record: Record,
-    expected: Expected,
 }
 
 impl Feeds {
@@ -562,82 +512,5 @@ impl Answer {
                 Got::New { document: essence, etag, issued: *issued }
             }
         }
-    }
-}
-
-impl Subject {
-    /// Reads what an answer came down to.
-    fn hold(&self, document: &[u8]) -> Result<Holding, Failure> {
-        match self {
-            Self::Keys(_) => keys::read(document).map(|(set, _)| Holding::Keys(Rc::new(set))),
-            Self::Revocations(_) => {
-                revocations::read(document).map(|document| Holding::Revocations(Rc::new(document)))
-            }
-        }
-    }
-
-    /// What a document has to be, to be one of these.
-    fn kind(&self) -> String {
-        match self {
-            Self::Keys(_) => "keys".to_owned(),
-            Self::Revocations(about) => match &about.signer {
-                None => "revocations".to_owned(),
-                Some((_, issuer, _)) => format!("revocations by {issuer}"),
-            },
-        }
-    }
-}
-
-impl Current {
-    fn keys(&self) -> Option<&KeySet> {
-        match &self.holding {
-            Holding::Keys(keys) => Some(keys),
-            Holding::Revocations(_) => None,
-        }
-    }
-}
-
-impl Seat {
-    fn new(subject: Subject, name: String, source: &Source) -> Self {
-        Self {
-            store_key: source.store_key(&subject.kind()),
-            subject,
-            name,
-            source: source.clone(),
-            current: RefCell::default(),
-            failures: Cell::default(),
-            changed: Cell::default(),
-        }
-    }
-
-    /// What operators are told of.
-    fn label(&self) -> String {
-        let name = self.name.escape_debug();
-        match self.subject {
-            Subject::Keys(_) => format!("keys of `{name}`"),
-            Subject::Revocations(_) => format!("revocations at `{name}`"),
-        }
-    }
-
-    /// The document, if it is there and young enough to be believed.
-    fn usable(&self, now: u64) -> Option<Rc<Current>> {
-        let current = self.current.borrow().clone()?;
-        let age = now.saturating_sub(current.fetched_at);
-        (age < self.source.staleness_nanos()).then_some(current)
-    }
-
-    fn load(&self, host: &impl Host) -> Result<Loaded, HostError> {
-        Ok(match host.load(self.store_key.as_bytes())? {
-            None => Loaded { record: Record::default(), expected: Expected::Absent },
-            Some(Stored { value, version }) => Loaded {
-                // What nobody here wrote is replaced at the next chance.
-                record: Record::decode(&value).unwrap_or_default(),
-                expected: Expected::Version(version),
-            },
-        })
-    }
-
-    fn swap(&self, host: &impl Host, loaded: &Loaded) -> Result<Swap, HostError> {
-        host.swap(self.store_key.as_bytes(), &loaded.record.encode(), loaded.expected)
     }
 }
