@@ -25,6 +25,10 @@ const SOON: Duration = Duration::from_secs(20);
 
 /// As short as a policy may have it.
 const OFTEN: &str = "5s";
+
+/// Requests after which both workers have had some: each comes over a connection of its own, and goes to
+/// either.
+const MANY: usize = 24;
 /// So long that only unknown keys are a reason to fetch.
 const SELDOM: &str = "1h";
 
@@ -132,9 +136,9 @@ fn keys_are_rotated_under_traffic_without_one_wrong_answer() {
 
     // What the provider took back no worker accepts any more once it has looked.
     let is_refused = || code(&send(to, &call(&old))) == "unknown_key";
-    let noticed = || Ok((0..8).all(|_| is_refused()).then_some(()));
+    let noticed = || Ok((0..MANY).all(|_| is_refused()).then_some(()));
     wait_for("every worker to notice", SOON, noticed).unwrap();
-    for _ in 0..8 {
+    for _ in 0..MANY {
         let response = send(to, &call(&old));
         assert_eq!((response.status, code(&response).as_str()), (401, "unknown_key"));
     }
@@ -159,7 +163,7 @@ fn a_provider_that_fails_in_every_way_takes_nobody_down_with_it() {
         wait_for("no failures", SOON, || Ok((failures(&lab) == 0).then_some(()))).unwrap();
         provider.set(mood.clone());
         wait_for("a failure", SOON, || Ok((failures(&lab) > 0).then_some(()))).unwrap();
-        for _ in 0..8 {
+        for _ in 0..MANY {
             assert_eq!(send(to, &call(&key)).status, 200, "{mood:?}");
         }
     }

@@ -14,7 +14,7 @@ use serde_json::json;
 const SOON: Duration = Duration::from_secs(20);
 
 /// Requests after which both workers have had some.
-const OFTEN: usize = 12;
+const OFTEN: usize = 24;
 
 fn says(list: &str) -> Mood {
     Mood::Says(200, list.to_owned())
