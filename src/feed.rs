@@ -1,4 +1,4 @@
-//! Documents that are fetched: key sets, and lists of what is taken back. Found when needed, renewed
+//! Documents that are fetched: key sets, lists of what is taken back, and of what became of tokens. Found when needed, renewed
 //! before they are old, shared by all workers.
 //!
 //! The room decides and the host acts: it keeps time, stores, and fetches when told to. What all
@@ -11,9 +11,11 @@
 //! | --- | --- |
 //! | [`source`](Source) | where a document is, and how old it may get |
 //! | `response` | an answer, as the host hands it over |
+//! | `signed` | a document that has to be signed |
 //! | `metadata` | an issuer's metadata, and where it says that the keys are (RFC 8414) |
 //! | `keys` | a key set, as its issuer publishes it |
 //! | `revocations` | a list of what is taken back, signed or not |
+//! | `statuses` | a list of what became of an issuer's tokens |
 //! | `record` | what all workers know of a source, and the rules of changing it |
 //! | `seat` | one document: what it is of, and the edition at hand |
 //! | `feeds` | what one worker knows: verifies, renews, takes answers |
@@ -30,14 +32,18 @@ mod record;
 mod response;
 mod revocations;
 mod seat;
+mod signed;
 mod source;
+mod statuses;
 
-pub use feeds::{Feeds, Status};
+pub(crate) use feeds::TokenStatus;
+pub use feeds::{Feed, Feeds, Status};
 pub use keys::read;
 pub use news::{Failure, News};
 pub use response::{MAX_RESPONSE_BYTES, Response};
 pub use revocations::Subscription;
 pub use source::{InvalidUrl, Source, Url};
+pub use statuses::MAX_STATUS_LISTS;
 
 /// Nanoseconds of a second.
 const SECOND: u64 = 1_000_000_000;

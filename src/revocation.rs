@@ -54,6 +54,8 @@ pub enum What {
     Issuer,
     /// An API key, by its name in the policy.
     Key,
+    /// One token, by its place in a list of its issuer's. Never written in a policy.
+    Status,
     /// A subject.
     Subject,
     /// What a subject was given before a moment.
@@ -71,6 +73,7 @@ impl What {
             Self::ClientBefore | Self::EverybodyBefore | Self::SubjectBefore => "issued_before",
             Self::Issuer => "issuers",
             Self::Key => "keys",
+            Self::Status => "status_lists",
             Self::Subject => "subjects",
             Self::Token => "tokens",
         }
@@ -89,6 +92,12 @@ pub struct Revocation {
 }
 
 impl Revocation {
+    /// What a token's issuer says at this place of a list.
+    pub(crate) fn by_status(index: u64) -> Self {
+        let index = usize::try_from(index).unwrap_or(usize::MAX);
+        Self { what: What::Status, index, is_fetched: true }
+    }
+
     /// The same, by a list that was fetched.
     pub(crate) const fn fetched(self) -> Self {
         Self { is_fetched: true, ..self }
@@ -105,7 +114,7 @@ impl Revocation {
             What::Issuer => (Denial::RevokedToken, "the tokens of an issuer have been revoked"),
             What::Key => (Denial::RevokedToken, "the API key has been revoked"),
             What::Subject => (Denial::RevokedToken, "the tokens of a subject have been revoked"),
-            What::Token => (Denial::RevokedToken, "the token has been revoked"),
+            What::Status | What::Token => (Denial::RevokedToken, "the token has been revoked"),
         };
         Refusal::because(denial, reason)
     }
@@ -114,6 +123,9 @@ impl Revocation {
 /// As a path into the policy.
 impl fmt::Display for Revocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.what == What::Status {
+            return write!(f, "{}[{}]", self.what.list(), self.index);
+        }
         let feed = if self.is_fetched { "feed." } else { "" };
         write!(f, "revocations.{feed}{}[{}]", self.what.list(), self.index)
     }

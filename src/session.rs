@@ -13,13 +13,13 @@ use crate::audit::{Members, identity};
 use crate::authorize::{self, Grant};
 use crate::binding::{Binding, Unproven};
 use crate::denial::{Denial, Refusal};
-use crate::feed::Feeds;
+use crate::feed::{Feeds, TokenStatus};
 use crate::fields::Fields;
 use crate::host::Timestamp;
 use crate::limit::BucketKey;
 use crate::policy::{Kind, Limits, Per, Policy};
 use crate::principal::{Caller, Principal};
-use crate::revocation::{Revocation, Revocations};
+use crate::revocation::{Revocation, Revocations, What};
 use crate::token::{Claims, Rejected, Signer, Verified};
 
 /// A verified token's holder, or an API key's, and what they may do.
@@ -43,6 +43,8 @@ pub struct Session {
     pub members: Members,
     /// The key that the token is signed with, if it is one.
     signer: Option<Signer>,
+    /// What its issuer said of it later, if it says so anywhere.
+    status: Option<TokenStatus>,
     /// Bytes of an answer that it was read from; what a token says weighs as much as the token.
     weight: usize,
     not_before: i64,
@@ -72,7 +74,9 @@ impl Session {
         if !policy.required.of(verified.issuer_id, scopes()).permits(binding) {
             return Err(Unproven::NotBoundAsRequired.into());
         }
-        let revocation = revocation(policy, taken, &principal, &verified.claims);
+        let ended = verified.status.filter(|status| !status.is_valid());
+        let revocation = revocation(policy, taken, &principal, &verified.claims)
+            .or_else(|| ended.map(|status| Revocation::by_status(status.index)));
         let standing = match revocation {
             Some(revocation) => Err(revocation.refusal()),
             None => authorize::grant(policy, &principal, &verified.claims).map_err(Refusal::from),
@@ -86,6 +90,7 @@ impl Session {
             headers: headers.unwrap_or_default(),
             members,
             signer: verified.signer,
+            status: verified.status,
             weight: 0,
             not_before: verified.not_before,
             expires: verified.expires,
@@ -124,6 +129,7 @@ impl Session {
             headers: headers.unwrap_or_default(),
             members: Members::of_key(key, span.due, revocation),
             signer: None,
+            status: None,
             weight: 0,
             not_before: span.not_before,
             expires: span.expires,
@@ -149,7 +155,8 @@ impl Session {
             Caller::Key(key) => key_revocation(policy, taken, &key.id),
             Caller::Token(principal) => revocation(policy, taken, principal, &self.claims),
         };
-        now == self.revocation
+        let own = |one: &Revocation| one.what == What::Status;
+        now.or(self.revocation.filter(own)) == self.revocation
     }
 
     /// The same, read from so many bytes besides the token.
@@ -273,13 +280,15 @@ impl Sessions {
         self.old.retain(|_, session| keeps(session));
     }
 
-    /// Forgets every session whose key its issuer no longer has.
-    pub fn forget_signed_otherwise(&mut self, keys: &Feeds) {
+    /// Forgets every session whose key its issuer no longer has, or of which it says something else
+    /// now.
+    pub fn forget_what_changed(&mut self, feeds: &Feeds) {
         let holds = |session: &Session| match (session.principal(), &session.signer) {
-            (Some(principal), Some(signer)) => keys.still_holds(principal.issuer, signer),
+            (Some(principal), Some(signer)) => feeds.still_holds(principal.issuer, signer),
             (None, _) | (_, None) => true,
         };
-        self.retain(holds);
+        let stands = |session: &Session| session.status.is_none_or(|one| feeds.still_stands(one));
+        self.retain(|session| holds(session) && stands(session));
     }
 
     /// How many sessions are remembered.

@@ -37,6 +37,7 @@ mod key;
 mod profile;
 mod rejected;
 mod statement;
+mod status;
 #[cfg(test)]
 mod tests;
 mod validity;
@@ -52,7 +53,9 @@ pub use key::{KeySet, KeySetError, MAX_KEYS, Signer, Skipped, Symmetric, Unusabl
 pub use profile::Profile;
 pub use rejected::Rejected;
 pub(crate) use statement::Statement;
+pub(crate) use status::StatusReference;
 
+use crate::feed::TokenStatus;
 use crate::host::{SignatureCheck, Timestamp};
 use jws::Jws;
 use validity::Validity;
@@ -76,6 +79,8 @@ pub struct Verified<'p> {
     pub not_before: i64,
     /// The first second at which the token is no longer valid, leeway included.
     pub expires: i64,
+    /// What became of it, where it says that this can be known.
+    pub(crate) status: Option<TokenStatus>,
     /// For how many seconds it is valid in all, leeway apart; without `iat`, from now on.
     pub lifetime: i64,
 }
@@ -169,6 +174,7 @@ impl<'t, 'p> Candidate<'t, 'p> {
             not_before,
             expires,
             lifetime,
+            status: None,
         })
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! [`PrivateKey`] makes and holds a key, [`AccessToken`] writes an RFC 9068 token with it,
 //! [`Proof`] proves that its sender has the key a token is bound to,
+//! [`StatusList`] says what became of tokens,
 //! [`ApiKey`] is a key of an organization, for production too, and
 //! [`sign`] and [`unsecured`] write any text at all as a token, for tests of whoever reads it.
 //!
@@ -26,6 +27,7 @@ mod api_key;
 mod jwk;
 mod key;
 mod proof;
+mod status_list;
 mod token;
 
 #[cfg(test)]
@@ -37,6 +39,7 @@ pub use api_key::ApiKey;
 pub use jwk::key_set;
 pub use key::{Algorithm, Encoding, PrivateKey};
 pub use proof::Proof;
+pub use status_list::StatusList;
 pub use token::{AccessToken, sign, unsecured};
 
 /// Why there is no key or no token.

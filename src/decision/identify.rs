@@ -143,7 +143,7 @@ impl Engine {
         if !self.feeds.take_changed() {
             return;
         }
-        sessions.forget_signed_otherwise(&self.feeds);
+        sessions.forget_what_changed(&self.feeds);
         if let Ok(mut forged) = self.forged.try_borrow_mut() {
             forged.clear();
         }

@@ -1,13 +1,19 @@
 //! What one worker knows of what is fetched.
 
+mod standing;
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+pub(crate) use standing::TokenStatus;
+
 use super::record::{Got, Inquiry, Record, kid_number};
 use super::response::Content;
-use super::revocations::{self, List, Signatory};
-use super::seat::{Current, Holding, Revocations, Seat, Subject};
-use super::{Failure, News, Response, SECOND, Subscription, Url, keys, metadata};
+use super::revocations::{self, List};
+use super::seat::{Current, Holding, Revocations, Seat, SignedBy, Subject};
+use super::signed::Signatory;
+use super::statuses::{self, Received};
+use super::{Failure, News, Response, SECOND, Source, Subscription, Url, keys, metadata};
 use crate::denial::{Denial, Refusal};
 use crate::host::{Host, HostError, Swap, Timestamp};
 use crate::policy::revocations::Document;
@@ -52,11 +58,22 @@ struct Flight {
     until: u64,
 }
 
+/// What is fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feed<'a> {
+    /// The keys of this issuer.
+    Keys(&'a str),
+    /// What is taken back.
+    Revocations,
+    /// What became of the tokens in the list at this URL.
+    Statuses(&'a str),
+}
+
 /// How a document is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status<'a> {
-    /// The issuer whose keys it is; none for what is taken back.
-    pub issuer: Option<&'a str>,
+    /// What it is.
+    pub feed: Feed<'a>,
     /// Whether requests can be decided by it.
     pub ready: bool,
     /// Seconds since it came; none if it never did.
@@ -74,16 +91,15 @@ impl Feeds {
                 seats.push(Seat::new(Subject::Keys(issuer), one.identifier.clone(), source));
             }
         }
+        for (id, issuer) in issuers.iter() {
+            for source in &issuer.status_lists {
+                let subject = Subject::Statuses(Box::new(SignedBy::new(id, issuer)));
+                seats.push(Seat::new(subject, source.url.as_str().to_owned(), source));
+            }
+        }
         if let Some(Subscription { source, signer, denies_when_stale }) = taken {
-            let signer = signer.and_then(|id| {
-                let issuer = issuers.get(id)?;
-                let keys = match &issuer.keys {
-                    Keys::Inline(keys) => Some(keys.clone()),
-                    Keys::Remote(_) => None,
-                };
-                Some((id, issuer.identifier.clone(), keys))
-            });
-            let subject = Revocations { signer, denies_when_stale: *denies_when_stale };
+            let signed_by = signer.and_then(|id| Some(SignedBy::new(id, issuers.get(id)?)));
+            let subject = Revocations { signed_by, denies_when_stale: *denies_when_stale };
             let name = source.url.as_str().to_owned();
             seats.push(Seat::new(Subject::Revocations(Box::new(subject)), name, source));
         }
@@ -129,7 +145,7 @@ impl Feeds {
             let Keys::Inline(keys) = &candidate.issuer().keys else {
                 return Err(Rejected::KeysUnavailable.into());
             };
-            return Ok(candidate.verify(keys, native)?);
+            return self.with_status(candidate.verify(keys, native)?, host, now);
         };
         let current = self.find(&candidate, host, now.as_nanos())?;
         let keys = current.keys().ok_or(Rejected::KeysUnavailable)?;
@@ -137,7 +153,7 @@ impl Feeds {
         // Whatever is remembered of the token is forgotten when its key is too old.
         let stale = current.fetched_at.saturating_add(source.staleness_nanos());
         verified.expires = verified.expires.min(Timestamp::from_nanos(stale).as_secs());
-        Ok(verified)
+        self.with_status(verified, host, now)
     }
 
     /// Keys that settle whether `candidate` is good.
@@ -264,28 +280,47 @@ impl Feeds {
             Subject::Keys(_) => {
                 let (set, skipped, essence) = keys::parse(body)?;
                 let (count, skipped) = (set.len(), skipped.len());
-                Ok(Answer::New { count, skipped, essence, issued: 0, etag })
+                Ok(Answer::New { count, skipped, essence, issued: 0, refresh: u64::MAX, etag })
             }
             Subject::Revocations(about) => {
                 let now = host.now();
-                let native: Native<'_> = &|check| host.verify_signature(check);
-                let received = match &about.signer {
+                let received = match &about.signed_by {
                     None => revocations::receive(body, None, now),
-                    Some((_, issuer, Some(keys))) => {
-                        revocations::receive(body, Some(&Signatory { issuer, keys, native }), now)
-                    }
-                    Some((id, issuer, None)) => {
-                        let current =
-                            self.keys_of(*id).and_then(|seat| seat.usable(now.as_nanos()));
-                        let keys = current.as_deref().and_then(Current::keys);
-                        let keys = keys.ok_or(Failure::NotSigned)?;
-                        revocations::receive(body, Some(&Signatory { issuer, keys, native }), now)
-                    }
+                    Some(by) => self.with_keys(by, host, |signatory| {
+                        revocations::receive(body, Some(signatory), now)
+                    }),
                 };
                 let List { document, issued, essence } = received?;
-                Ok(Answer::New { count: document.len(), skipped: 0, essence, issued, etag })
+                let (count, refresh) = (document.len(), u64::MAX);
+                Ok(Answer::New { count, skipped: 0, essence, issued, refresh, etag })
+            }
+            Subject::Statuses(by) => {
+                let uri = seat.source.url.as_str();
+                let Received { count, issued, time_to_live, essence } =
+                    self.with_keys(by, host, |signatory| {
+                        statuses::receive(body, uri, signatory, host.now())
+                    })?;
+                let refresh = time_to_live.map_or(u64::MAX, |seconds| {
+                    seconds.max(Source::MIN_REFRESH_SECS.into()).saturating_mul(SECOND)
+                });
+                Ok(Answer::New { count, skipped: 0, essence, issued, refresh, etag })
             }
         }
+    }
+
+    /// Reads something that has to be signed, by the keys of who signs it.
+    fn with_keys<T>(
+        &self,
+        by: &SignedBy,
+        host: &impl Host,
+        read: impl FnOnce(&Signatory<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let seat = self.keys_of(by.issuer);
+        let current = seat.and_then(|seat| seat.usable(host.now().as_nanos()));
+        let fetched = current.as_deref().and_then(Current::keys);
+        let keys = by.keys.as_ref().or(fetched).ok_or(Failure::NotSigned)?;
+        let native: Native<'_> = &|check| host.verify_signature(check);
+        read(&Signatory { issuer: &by.name, keys, native })
     }
 
     /// The seat of an issuer's keys.
@@ -335,7 +370,7 @@ impl Feeds {
             }
             match &outcome {
                 Ok(answer) => {
-                    let refresh = seat.source.refresh_nanos();
+                    let refresh = seat.source.refresh_nanos().min(answer.refresh());
                     // A little earlier than asked for, so that proxies do not ask in step.
                     let wait = refresh.saturating_sub(draw % (refresh / 10).max(1));
                     record.succeed(self.holder, flight.begun, now, &answer.got(), wait);
@@ -406,7 +441,7 @@ impl Feeds {
         self.seats.iter().filter(|seat| seat.changed.get()).find_map(|seat| {
             match seat.current.borrow().as_deref()?.holding {
                 Holding::Revocations(ref document) => Some(Rc::clone(document)),
-                Holding::Keys(_) => None,
+                Holding::Keys(_) | Holding::Statuses(_) => None,
             }
         })
     }
@@ -431,10 +466,8 @@ impl Feeds {
             return Ok(());
         }
         let why = "the list of revocations is not there yet, or too old";
-        let refusal = Refusal::because(Denial::NotReady, why);
         let seat = self.seats.iter().find(|seat| matches!(seat.subject, Subject::Revocations(_)));
-        let is_coming = |seat: &&Seat| seat.failures.get() == 0 && seat.current.borrow().is_none();
-        Err(refusal.worth_waiting(seat.filter(is_coming).map(|seat| seat.source.hold)))
+        Err(seat.map_or(Refusal::because(Denial::NotReady, why), |seat| seat.not_ready(why)))
     }
 
     /// Whether documents changed since this was last asked.
@@ -464,9 +497,10 @@ impl Feeds {
         self.seats.iter().map(move |seat| {
             let fetched = seat.current.borrow().as_ref().map(|current| current.fetched_at);
             Status {
-                issuer: match seat.subject {
-                    Subject::Keys(_) => Some(&seat.name),
-                    Subject::Revocations(_) => None,
+                feed: match seat.subject {
+                    Subject::Keys(_) => Feed::Keys(&seat.name),
+                    Subject::Revocations(_) => Feed::Revocations,
+                    Subject::Statuses(_) => Feed::Statuses(&seat.name),
                 },
                 ready: seat.usable(now).is_some(),
                 age: fetched.map(|at| now.saturating_sub(at) / SECOND),
@@ -499,12 +533,21 @@ enum Answer {
         essence: Vec<u8>,
         /// When it was made, in seconds since the Unix epoch, if it says so.
         issued: i64,
+        /// In how many nanoseconds it says it is to be fetched anew, at the latest.
+        refresh: u64,
         /// What its server calls it.
         etag: String,
     },
 }
 
 impl Answer {
+    const fn refresh(&self) -> u64 {
+        match self {
+            Self::Same => u64::MAX,
+            Self::New { refresh, .. } => *refresh,
+        }
+    }
+
     fn got(&self) -> Got<'_> {
         match self {
             Self::Same => Got::Same,

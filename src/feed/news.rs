@@ -67,9 +67,11 @@ pub enum Failure {
     NoUsableKey,
     /// Not an object with an array `keys` (RFC 7517 §5).
     NotAKeySet,
+    /// Not a list of statuses as draft-ietf-oauth-status-list-21 §4.2 has it, or too long a one.
+    NotAStatusList,
     /// Not JSON, or JSON that can be read in two ways.
     NotJson,
-    /// It is signed, and not of this issuer, older than the last one, or past its end.
+    /// It is signed, and not of this issuer or place, older than the last one, or past its end.
     NotCurrent,
     /// Not revocations as a policy may have them.
     NotRevocations,
@@ -102,6 +104,7 @@ impl fmt::Display for Failure {
             Self::NoAnswer => f.write_str("no answer"),
             Self::NoUsableKey => f.write_str("it has no key that can be used"),
             Self::NotAKeySet => f.write_str("it is not an object with an array `keys`"),
+            Self::NotAStatusList => f.write_str("it is not a list of statuses"),
             Self::NotJson => f.write_str("it is not JSON that has one reading"),
             Self::NotSent => f.write_str("the proxy did not ask: is there such a cluster?"),
             Self::Status(status) => write!(f, "the answer has status {status}, expected 200"),

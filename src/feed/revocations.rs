@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
+use super::signed::Signatory;
 use super::{Failure, MAX_RESPONSE_BYTES, Source};
 use crate::host::Timestamp;
 use crate::json::{self, Bounds};
 use crate::policy::revocations::Document;
-use crate::token::{IssuerId, KeySet, Native, Statement};
+use crate::token::IssuerId;
 
 /// As deep and as many as a list of that length can be.
 const BOUNDS: Bounds = Bounds { bytes: MAX_RESPONSE_BYTES, depth: 8, items: 65_536 };
@@ -23,13 +24,6 @@ pub struct Subscription {
     pub signer: Option<IssuerId>,
     /// Whether requests are denied while the list is not there or too old.
     pub denies_when_stale: bool,
-}
-
-/// Who signs a list, and by which keys.
-pub(super) struct Signatory<'a> {
-    pub(super) issuer: &'a str,
-    pub(super) keys: &'a KeySet,
-    pub(super) native: Native<'a>,
 }
 
 /// A list, and what its text comes down to.
@@ -52,23 +46,18 @@ pub(super) fn receive(
     signatory: Option<&Signatory<'_>>,
     now: Timestamp,
 ) -> Result<List, Failure> {
-    let Some(Signatory { issuer, keys, native }) = signatory else {
+    let Some(signatory) = signatory else {
         let value = json::parse(body, BOUNDS).map_err(|_| Failure::NotJson)?;
         return List::of(&value, 0);
     };
-    let text = str::from_utf8(body.trim_ascii()).map_err(|_| Failure::NotSigned)?;
-    let statement = Statement::read(text, TYPE, MAX_RESPONSE_BYTES).ok_or(Failure::NotSigned)?;
-    if !statement.is_by(keys, *native) {
-        return Err(Failure::NotSigned);
-    }
-    let claims = json::parse(statement.payload(), BOUNDS).map_err(|_| Failure::NotJson)?;
+    let claims = signatory.read(body, TYPE, BOUNDS)?;
     let moment = |name| claims.get(name).map(Value::as_i64);
     let (Some(Some(issued)), None | Some(Some(_))) = (moment("iat"), moment("exp")) else {
         return Err(Failure::NotCurrent);
     };
     let now = now.as_secs();
     let is_over = moment("exp").flatten().is_some_and(|end| end <= now);
-    if claims.get("iss").is_none_or(|name| name != issuer) || is_over {
+    if claims.get("iss").is_none_or(|name| name != signatory.issuer) || is_over {
         return Err(Failure::NotCurrent);
     }
     List::of(claims.get("revocations").ok_or(Failure::NotRevocations)?, issued)

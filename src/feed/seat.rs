@@ -4,10 +4,12 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::record::Record;
-use super::{Failure, Source, keys, revocations};
+use super::statuses::{self, StatusList};
+use super::{Failure, SECOND, Source, keys, revocations};
+use crate::denial::{Denial, Refusal};
 use crate::host::{Expected, Host, HostError, Stored, Swap};
 use crate::policy::revocations::Document;
-use crate::token::{IssuerId, KeySet};
+use crate::token::{Issuer, IssuerId, KeySet, Keys};
 
 /// One document for all workers, and what this one has of it.
 #[derive(Debug)]
@@ -29,14 +31,34 @@ pub(super) enum Subject {
     Keys(IssuerId),
     /// What is taken back.
     Revocations(Box<Revocations>),
+    /// What became of an issuer's tokens.
+    Statuses(Box<SignedBy>),
 }
 
 /// What there is to know of a list of revocations before it comes.
 #[derive(Debug)]
 pub(super) struct Revocations {
-    /// Who signs it: the issuer, its name and, where they are in the policy, its keys.
-    pub(super) signer: Option<(IssuerId, String, Option<KeySet>)>,
+    pub(super) signed_by: Option<SignedBy>,
     pub(super) denies_when_stale: bool,
+}
+
+/// Who signs a document.
+#[derive(Debug)]
+pub(super) struct SignedBy {
+    pub(super) issuer: IssuerId,
+    pub(super) name: String,
+    /// Its keys, where they are in the policy.
+    pub(super) keys: Option<KeySet>,
+}
+
+impl SignedBy {
+    pub(super) fn new(id: IssuerId, issuer: &Issuer) -> Self {
+        let keys = match &issuer.keys {
+            Keys::Inline(keys) => Some(keys.clone()),
+            Keys::Remote(_) => None,
+        };
+        Self { issuer: id, name: issuer.identifier.clone(), keys }
+    }
 }
 
 /// A document as it is used.
@@ -44,6 +66,7 @@ pub(super) struct Revocations {
 pub(super) enum Holding {
     Keys(Rc<KeySet>),
     Revocations(Rc<Document>),
+    Statuses(Rc<StatusList>),
 }
 
 /// A document, and when it came.
@@ -68,6 +91,9 @@ impl Subject {
             Self::Revocations(_) => {
                 revocations::read(document).map(|document| Holding::Revocations(Rc::new(document)))
             }
+            Self::Statuses(_) => {
+                statuses::read(document).map(|list| Holding::Statuses(Rc::new(list)))
+            }
         }
     }
 
@@ -75,10 +101,11 @@ impl Subject {
     pub(super) fn kind(&self) -> String {
         match self {
             Self::Keys(_) => "keys".to_owned(),
-            Self::Revocations(about) => match &about.signer {
+            Self::Revocations(about) => match &about.signed_by {
                 None => "revocations".to_owned(),
-                Some((_, issuer, _)) => format!("revocations by {issuer}"),
+                Some(issuer) => format!("revocations by {}", issuer.name),
             },
+            Self::Statuses(issuer) => format!("statuses by {}", issuer.name),
         }
     }
 }
@@ -87,7 +114,17 @@ impl Current {
     pub(super) fn keys(&self) -> Option<&KeySet> {
         match &self.holding {
             Holding::Keys(keys) => Some(keys),
-            Holding::Revocations(_) => None,
+            Holding::Revocations(_) | Holding::Statuses(_) => None,
+        }
+    }
+
+    /// When it is over whatever its source says, in nanoseconds since the Unix epoch.
+    fn end(&self) -> u64 {
+        match &self.holding {
+            Holding::Keys(_) | Holding::Revocations(_) => u64::MAX,
+            Holding::Statuses(list) => {
+                u64::try_from(list.expires).unwrap_or_default().saturating_mul(SECOND)
+            }
         }
     }
 }
@@ -111,14 +148,27 @@ impl Seat {
         match self.subject {
             Subject::Keys(_) => format!("keys of `{name}`"),
             Subject::Revocations(_) => format!("revocations at `{name}`"),
+            Subject::Statuses(_) => format!("statuses at `{name}`"),
         }
     }
 
     /// The document, if it is there and young enough to be believed.
     pub(super) fn usable(&self, now: u64) -> Option<Rc<Current>> {
         let current = self.current.borrow().clone()?;
-        let age = now.saturating_sub(current.fetched_at);
-        (age < self.source.staleness_nanos()).then_some(current)
+        (now < self.stale(&current)).then_some(current)
+    }
+
+    /// When an edition is too old to be believed, in nanoseconds since the Unix epoch.
+    pub(super) fn stale(&self, current: &Current) -> u64 {
+        current.fetched_at.saturating_add(self.source.staleness_nanos()).min(current.end())
+    }
+
+    /// Refuses to decide without the document; while it is being fetched for the first time it is
+    /// worth waiting.
+    pub(super) fn not_ready(&self, why: &'static str) -> Refusal {
+        let is_coming = self.failures.get() == 0 && self.current.borrow().is_none();
+        let refusal = Refusal::because(Denial::NotReady, why);
+        refusal.worth_waiting(is_coming.then_some(self.source.hold))
     }
 
     pub(super) fn load(&self, host: &impl Host) -> Result<Loaded, HostError> {

@@ -6,7 +6,7 @@ use super::abi::{self, Level, Map};
 use super::host::Proxy;
 use super::{capability, context, introspection, pairs, waiting};
 use crate::decision::Engine;
-use crate::feed::{MAX_RESPONSE_BYTES, News, Response};
+use crate::feed::{Feed, MAX_RESPONSE_BYTES, News, Response};
 
 /// Milliseconds to the first tick, and between ticks while requests are held.
 const SOON: u32 = 50;
@@ -179,10 +179,10 @@ fn record(root: u32, engine: &Engine, host: &Proxy) {
 fn define(engine: &Engine, now: crate::host::Timestamp) -> Vec<[Option<u32>; 3]> {
     let issuers = engine.feeds().status(now).enumerate();
     let gauges = issuers.map(|(index, status)| {
-        let issuer = status.issuer.map(slug);
-        let name = |what: &str| match &issuer {
-            Some(issuer) => format!("postern.keys.{index}.{issuer}.{what}"),
-            None => format!("postern.revocations.{what}"),
+        let name = |what: &str| match status.feed {
+            Feed::Keys(issuer) => format!("postern.keys.{index}.{}.{what}", slug(issuer)),
+            Feed::Revocations => format!("postern.revocations.{what}"),
+            Feed::Statuses(url) => format!("postern.status_lists.{index}.{}.{what}", slug(url)),
         };
         ["ready", "age_seconds", "failures"].map(|what| abi::define_gauge(&name(what)).ok())
     });

@@ -60,7 +60,7 @@ impl Host for Proxy {
 
     fn fetch(&self, fetch: &Fetch<'_>) -> Result<u32, HostError> {
         let (method, accept): (&[u8], &[u8]) = match fetch.form {
-            None => (b"GET", b"application/jwk-set+json, application/json, application/jwt"),
+            None => (b"GET", b"application/jwk-set+json, application/json, application/jwt, application/statuslist+jwt"),
             Some(_) => (b"POST", b"application/json"),
         };
         let mut headers: Vec<Pair<'_>> = vec![

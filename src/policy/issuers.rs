@@ -2,6 +2,7 @@
 
 mod asked;
 mod jwks;
+mod status_lists;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -12,7 +13,7 @@ use super::duration::Seconds;
 use super::problem::{Path, Problem, Problems, quoted};
 use super::shape::{self, Shape};
 use super::{unknown, wire};
-use crate::feed::{Source, Url};
+use crate::feed::{MAX_STATUS_LISTS, Source, Url};
 use crate::introspection;
 use crate::token::{
     Algorithm, Issuer, IssuerId, Issuers, KeySet, Keys, Leeway, Profile, Symmetric,
@@ -91,7 +92,9 @@ impl Trusted {
     pub fn servers(&self) -> impl Iterator<Item = (&str, &Url)> {
         let keys = self.sources().map(|(_, source)| (source.cluster.as_str(), &source.url));
         let asked = self.introspected.iter().map(|(_, one)| (one.cluster.as_str(), &one.url));
-        keys.chain(asked)
+        let lists = self.issuers.iter().flat_map(|(_, issuer)| &issuer.status_lists);
+        let lists = lists.map(|source| (source.cluster.as_str(), &source.url));
+        keys.chain(asked).chain(lists)
     }
 
     /// Reads the issuers; what is wrong, or odd, goes to `problems`.
@@ -119,6 +122,11 @@ impl Trusted {
             }
         }
         asked::check_prefixes(&asked, problems);
+        let lists = list.iter().map(|issuer: &Issuer| issuer.status_lists.len());
+        if lists.sum::<usize>() > MAX_STATUS_LISTS {
+            let message = format!("more than {MAX_STATUS_LISTS} `status_lists` in all");
+            problems.add(Problem::new(message).at(place.clone()));
+        }
         let names: Vec<_> = list.iter().map(|issuer| issuer.identifier.clone()).collect();
         let issuers = Issuers::new(list).unwrap_or_else(|error| {
             problems.add(Problem::new(error.to_string()).at(place));
@@ -164,6 +172,7 @@ fn compile_one(
         algorithms,
         jwks,
         introspection,
+        status_lists,
         profile,
         leeway,
         max_token_lifetime,
@@ -197,6 +206,9 @@ fn compile_one(
         }
         None => Some(Keys::none()),
     };
+    let has_keys = keys.as_ref().is_none_or(|keys| !keys.is_none());
+    let place = here.join("status_lists");
+    let status_lists = status_lists::compile(status_lists, has_keys, &place, problems);
     let algorithms = algorithms.iter().enumerate().filter_map(|(index, name)| {
         let algorithm = allowed(name, symmetric);
         problems.take(algorithm.map_err(|problem| problem.at(here.join("algorithms").join(index))))
@@ -234,6 +246,7 @@ fn compile_one(
         client_claims: client_claims?,
         algorithms,
         keys: keys?,
+        status_lists,
         profile,
         leeway: leeway?,
         max_lifetime: NonZeroU32::new(max_lifetime)?,

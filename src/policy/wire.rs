@@ -97,6 +97,10 @@ pub struct Issuer {
     pub jwks: Option<Jwks>,
     /// Where the issuer is asked about its opaque tokens (RFC 7662); without it none is accepted.
     pub introspection: Option<Introspection>,
+    /// Where it says what became of its tokens (Token Status List); a token whose `status` names
+    /// another list is refused.
+    #[serde(default)]
+    pub status_lists: Vec<StatusList>,
     /// How strictly the token must follow the access token profile; as the preset says when left
     /// out.
     pub profile: Option<Profile>,
@@ -174,6 +178,29 @@ pub struct Jwks {
     /// How long an answer may take, at most `30s`; `5s` when left out.
     pub timeout: Option<Seconds>,
     /// How long a request may be held until they are there, at most `10s`; `2s` when left out.
+    pub hold: Option<Seconds>,
+}
+
+/// A list that an issuer signs of what became of its tokens, one place for each
+/// (draft-ietf-oauth-status-list-21).
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, expecting = "a status list")]
+pub struct StatusList {
+    /// Where it is: the `uri` in its tokens.
+    pub url: String,
+    /// Through which upstream the proxy gets there: the name of a cluster in Envoy, `host:port` in
+    /// nginx.
+    pub cluster: String,
+    /// How often it is fetched anew, `5s` to `24h`; `60s` when left out. Sooner where its `ttl` says
+    /// so.
+    pub refresh: Option<Seconds>,
+    /// How old it may get while it cannot be fetched, at most `7d`; `10m` when left out. Then its
+    /// tokens are denied.
+    pub max_staleness: Option<Seconds>,
+    /// How long an answer may take, at most `30s`; `5s` when left out.
+    pub timeout: Option<Seconds>,
+    /// How long a request may be held until it is there, at most `10s`; `2s` when left out.
     pub hold: Option<Seconds>,
 }
 

@@ -93,6 +93,11 @@ impl Claims {
         self.0.get("act").and_then(Value::as_object)
     }
 
+    /// `status`, where it is an object (draft-ietf-oauth-status-list-21 §6.1).
+    pub(super) fn status(&self) -> Option<&Map<String, Value>> {
+        self.0.get("status").and_then(Value::as_object)
+    }
+
     /// `cnf`, what the token is bound to (RFC 7800 §3.1), be it `null`.
     pub fn confirmation(&self) -> Option<&Value> {
         self.0.get("cnf")

@@ -63,6 +63,7 @@ impl<'p> Verified<'p> {
             None => return Err(Rejected::SubjectMissing),
         };
         Ok(Self {
+            status: None,
             issuer_id,
             issuer,
             signer: None,

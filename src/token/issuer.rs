@@ -24,6 +24,8 @@ pub struct Issuer {
     pub algorithms: Algorithms,
     /// Its keys: no other issuer's token is checked with them (RFC 8725 §3.8).
     pub keys: Keys,
+    /// Where it says what became of its tokens.
+    pub status_lists: Vec<Source>,
     /// What its access tokens look like.
     pub profile: Profile,
     /// How far its clock and ours may differ.

@@ -78,6 +78,11 @@ pub enum Rejected {
     NotYetValid,
     /// The signature is not the key's over these bytes (RFC 7515 §5.2).
     SignatureInvalid,
+    /// `status` is not one place in one list (draft-ietf-oauth-status-list-21 §6.2).
+    StatusMalformed,
+    /// Its status is in a list that the policy does not have, or the list has no such place
+    /// (draft-ietf-oauth-status-list-21 §8.3).
+    StatusUnknown,
     /// No `sub` (RFC 9068 §2.2).
     SubjectMissing,
     /// No `jti` (RFC 9068 §2.2).
@@ -126,6 +131,8 @@ impl Rejected {
             | Self::NotThreeParts
             | Self::NotYetValid
             | Self::SignatureInvalid
+            | Self::StatusMalformed
+            | Self::StatusUnknown
             | Self::SubjectMissing
             | Self::TokenIdMissing
             | Self::TooLong
@@ -170,6 +177,8 @@ impl Rejected {
             Self::NotThreeParts => "not three parts joined by two dots",
             Self::NotYetValid => "`nbf` lies in the future",
             Self::SignatureInvalid => "the signature does not verify",
+            Self::StatusMalformed => "`status` is not a place in a list",
+            Self::StatusUnknown => "its status is in none of the issuer's `status_lists`",
             Self::SubjectMissing => "`sub` is missing",
             Self::TokenIdMissing => "`jti` is missing",
             Self::TooLong => "the token or its header is too long",

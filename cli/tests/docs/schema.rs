@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::page::{Page, code, repository};
 
 /// Where each type of the schema stands in a policy, as the reference writes it.
-const PLACES: [(&str, &str); 25] = [
+const PLACES: [(&str, &str); 26] = [
     ("Agent", "agents.NAME."),
     ("ApiKey", "api_keys.keys[]."),
     ("ApiKeys", "api_keys."),
@@ -34,6 +34,7 @@ const PLACES: [(&str, &str); 25] = [
     ("Role", "roles.NAME."),
     ("Route", "routes[]."),
     ("Scope", "scopes.NAME."),
+    ("StatusList", "issuers[].status_lists[]."),
 ];
 
 fn schema() -> Value {

@@ -29,6 +29,7 @@ pub(crate) fn issuer() -> Issuer {
         identifier: ISSUER.to_owned(),
         audiences: vec![AUDIENCE.to_owned(), "crm".to_owned()],
         clients: vec![],
+        status_lists: Vec::new(),
         client_claims: vec!["client_id".parse().unwrap(), "azp".parse().unwrap()],
         algorithms: Algorithms::from_iter(asymmetric),
         keys: Keys::Inline(keys(json!([

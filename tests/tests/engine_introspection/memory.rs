@@ -1,5 +1,6 @@
 //! How long an answer is good, and for which token.
 
+use postern::feed::Response;
 use postern::introspection::MAX_ANSWER_BYTES;
 use postern_tests::engine::{Gate, Sent, World};
 use serde_json::json;
@@ -129,4 +130,30 @@ fn no_secret_is_in_what_can_be_shown() {
     for secret in ["s3cr3t", "czNjcjN0", "op_5Kx9"] {
         assert!(!shown.contains(secret), "{secret}");
     }
+}
+
+#[test]
+fn an_answer_does_not_outlive_what_a_list_that_is_fetched_takes_back() {
+    let mut policy = asking();
+    policy["issuers"][0]["introspection"]["cache"] = json!("1h");
+    policy["revocations"]["feed"] =
+        json!({ "url": "https://admin.crm.example/revoked", "cluster": "admin" });
+    let worker = Worker::new(&policy);
+    let tell = |list: &[u8]| {
+        let sent = worker.sent();
+        assert_eq!(sent.len(), 1, "{sent:?}");
+        let response = Response { status: Some(200), length: list.len(), body: list, etag: b"" };
+        worker.0.engine.fetched(sent[0].call, &response, worker.world());
+    };
+    worker.0.engine.tick(worker.world());
+    tell(b"{}");
+    worker.meet(TOKEN, active().to_string().as_bytes());
+    assert_eq!(worker.code(TOKEN), "allow");
+    worker.world().set(10);
+    worker.0.engine.tick(worker.world());
+    tell(br#"{"subjects":[{"id":"ada"}]}"#);
+    // It is forgotten, and its issuer, which knows nothing of it, is asked anew.
+    assert_eq!(worker.code(TOKEN), "not_ready");
+    worker.meet(TOKEN, active().to_string().as_bytes());
+    assert_eq!(worker.code(TOKEN), "revoked_token");
 }
