@@ -83,7 +83,7 @@ pub enum Unidentified {
     OrganizationMalformed,
     /// The token says both that a person is in it and that none is.
     PartyUnclear,
-    /// The roles are neither absent nor a list of strings.
+    /// The roles are neither absent nor a list of strings, or of objects with one as `value`.
     RolesMalformed,
 }
 
@@ -98,7 +98,7 @@ impl Unidentified {
             Self::NotAMachine => "only tokens without a person in them are taken from the issuer",
             Self::OrganizationMalformed => "the organization claim is no plain string",
             Self::PartyUnclear => "the token is neither clearly a machine's nor clearly a person's",
-            Self::RolesMalformed => "the roles claim is no list of strings",
+            Self::RolesMalformed => "the roles claim is no list of names",
         }
     }
 }
@@ -245,7 +245,8 @@ fn organization(claims: &Claims, shape: &Shape) -> Result<Option<String>, Uniden
     Ok(Some(name.to_owned()))
 }
 
-/// The roles the policy knows; others are the business of whoever gave them.
+/// The roles the policy knows; others are the business of whoever gave them. Each is a name or an
+/// object with the name as `value` (RFC 9068 §2.2.3.1, RFC 7643 §2.4).
 fn roles(claims: &Claims, shape: &Shape, policy: &Policy) -> Result<Vec<RoleId>, Unidentified> {
     let list = match claims.get(&shape.roles) {
         None | Some(Value::Null) => return Ok(Vec::new()),
@@ -254,7 +255,8 @@ fn roles(claims: &Claims, shape: &Shape, policy: &Policy) -> Result<Vec<RoleId>,
     };
     let mut roles = Vec::new();
     for role in list {
-        let name = role.as_str().ok_or(Unidentified::RolesMalformed)?;
+        let name = role.get("value").unwrap_or(role).as_str();
+        let name = name.ok_or(Unidentified::RolesMalformed)?;
         roles.extend(policy.roles.find(name));
     }
     Ok(roles)

@@ -122,6 +122,16 @@ const OKTA: Habits = Habits {
     ..RFC9068
 };
 
+const SPIFFE: Habits = Habits {
+    profile: Profile::Jwt,
+    // A workload is all there is in such a token.
+    client: &["sub"],
+    scopes: &[],
+    machine_only: true,
+    require: &[("sub", Test::StartsWith("spiffe://"))],
+    ..RFC9068
+};
+
 impl Preset {
     /// What the provider does.
     pub(super) const fn habits(self) -> &'static Habits {
@@ -133,6 +143,7 @@ impl Preset {
             Self::Keycloak => &KEYCLOAK,
             Self::Okta => &OKTA,
             Self::Rfc9068 => &RFC9068,
+            Self::Spiffe => &SPIFFE,
         }
     }
 }

@@ -150,6 +150,8 @@ pub enum Preset {
     /// Whoever follows RFC 9068.
     #[default]
     Rfc9068,
+    /// SPIFFE's JWT-SVIDs.
+    Spiffe,
 }
 
 /// An issuer's keys: in place (`keys`), or fetched by the proxy (`cluster`, and `url` or `discover`).

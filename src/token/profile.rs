@@ -11,8 +11,8 @@ pub enum Profile {
     /// The standard profile (RFC 9068): `typ` says access token, `iat` and `jti` are there.
     #[default]
     Rfc9068,
-    /// For providers that are not there yet: `typ` may be absent or `JWT`. What an ID token
-    /// carries and an access token does not is refused.
+    /// For providers that are not there yet: `typ` may be absent, `JWT` or `JOSE`. What an ID token or a
+    /// security event carries and an access token does not is refused.
     Jwt,
 }
 
@@ -24,7 +24,7 @@ impl Profile {
             (Self::Jwt, None) => true,
             (Self::Rfc9068, Some(written)) => is_media_type(written, "at+jwt"),
             (Self::Jwt, Some(written)) => {
-                is_media_type(written, "at+jwt") || is_media_type(written, "jwt")
+                ["at+jwt", "jwt", "jose"].iter().any(|kind| is_media_type(written, kind))
             }
         };
         if fits { Ok(()) } else { Err(Rejected::TypeNotAccessToken) }
@@ -40,6 +40,8 @@ impl Profile {
             Self::Jwt if ["nonce", "at_hash", "c_hash"].iter().any(|name| claims.has(name)) => {
                 Err(Rejected::IdToken)
             }
+            // RFC 8417 §2.2; a logout token is one.
+            Self::Jwt if claims.has("events") => Err(Rejected::SecurityEvent),
             Self::Jwt | Self::Rfc9068 => Ok(()),
         }
     }

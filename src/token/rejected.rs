@@ -76,6 +76,8 @@ pub enum Rejected {
     NotThreeParts,
     /// `nbf` lies ahead (RFC 7519 §4.1.5).
     NotYetValid,
+    /// It tells of an event, a logout say (RFC 8417 §2.2).
+    SecurityEvent,
     /// The signature is not the key's over these bytes (RFC 7515 §5.2).
     SignatureInvalid,
     /// `status` is not one place in one list (draft-ietf-oauth-status-list-21 §6.2).
@@ -130,6 +132,7 @@ impl Rejected {
             | Self::NotBearer
             | Self::NotThreeParts
             | Self::NotYetValid
+            | Self::SecurityEvent
             | Self::SignatureInvalid
             | Self::StatusMalformed
             | Self::StatusUnknown
@@ -176,6 +179,7 @@ impl Rejected {
             Self::NotBearer => "its issuer does not say by `token_type` that it is an access token",
             Self::NotThreeParts => "not three parts joined by two dots",
             Self::NotYetValid => "`nbf` lies in the future",
+            Self::SecurityEvent => "the claims are a security event's",
             Self::SignatureInvalid => "the signature does not verify",
             Self::StatusMalformed => "`status` is not a place in a list",
             Self::StatusUnknown => "its status is in none of the issuer's `status_lists`",

@@ -100,7 +100,8 @@ impl Key {
         if jwk.get("kid").is_some() && kid.is_none() {
             return Err(Unusable::KeyIdMalformed);
         }
-        if jwk.get("use").is_some_and(|purpose| purpose != "sig") {
+        // SPIFFE has a word of its own (JWT-SVID §6.1).
+        if jwk.get("use").is_some_and(|purpose| purpose != "sig" && purpose != "jwt-svid") {
             return Err(Unusable::KeyNotForSignatures);
         }
         if jwk.get("key_ops").is_some_and(|operations| !lists_verify(operations)) {

@@ -9,6 +9,7 @@ mod keycloak;
 mod okta;
 mod overrides;
 mod rfc9068;
+mod spiffe;
 
 use postern_cli::mint::sign;
 use postern_tests::engine::{Gate, NOW, get, issuer, key, policy};

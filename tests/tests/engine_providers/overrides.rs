@@ -68,7 +68,7 @@ fn what_a_preset_requires_is_required_besides_what_the_policy_does() {
 
 #[test]
 fn no_preset_can_be_talked_into_taking_an_id_token() {
-    for preset in ["auth0", "cognito", "entra", "google", "keycloak", "okta", "rfc9068"] {
+    for preset in ["auth0", "cognito", "entra", "google", "keycloak", "okta", "rfc9068", "spiffe"] {
         let fields = json!({ "preset": preset, "profile": "jwt", "claims": { "client": ["azp"] } });
         let policy = trusting(ISSUER, &fields, "support-bot");
         let marks = json!({ "nonce": "n", "idtyp": "app", "token_use": "access", "scp": "a" });
