@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn rfc9864_both_names_of_ed25519_mean_it() {
+    fn rfc9864_2_2_both_names_of_ed25519_mean_it() {
         assert_eq!("EdDSA".parse(), Ok(Algorithm::EdDsa));
         assert_eq!("Ed25519".parse(), Ok(Algorithm::EdDsa));
     }

@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn leeway_is_thirty_seconds_unless_told_and_five_minutes_at_most() {
+    fn rfc7519_4_1_4_leeway_is_thirty_seconds_unless_told_and_five_minutes_at_most() {
         assert_eq!(Leeway::default().as_secs(), 30);
         assert_eq!(Leeway::from_secs(300).unwrap().as_secs(), 300);
         assert_eq!(Leeway::from_secs(301), None);

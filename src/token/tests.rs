@@ -14,7 +14,7 @@ use crate::denial::Denial;
 use crate::host::Timestamp;
 
 #[test]
-fn a_good_token_of_every_algorithm_is_verified() {
+fn rfc7518_3_1_a_good_token_of_every_algorithm_is_verified() {
     for algorithm in Algorithm::ALL {
         let issuer = match algorithm {
             Algorithm::Hs256 => forge::symmetric_issuer(),

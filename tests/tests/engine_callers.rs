@@ -82,6 +82,85 @@ fn rfc8693_4_1_the_client_does_not_stand_in_for_an_unknown_actor() {
 }
 
 #[test]
+fn rfc8693_4_1_nothing_but_names_in_act_counts() {
+    let bare = acting(json!({ "sub": "support-bot" }));
+    let outcome = ask(&policy(), &bare);
+    assert_eq!(outcome.code(), "allow");
+    let full = json!({
+        "sub": "support-bot", "exp": 1, "nbf": NOW + 9_999, "iat": NOW + 9_999, "aud": "other",
+        "client_id": "stranger", "scope": "crm.admin", "roles": ["admin"], "may_act": { "sub": "x" },
+        "cnf": { "jkt": "x" },
+    });
+    let alike = ask(&policy(), &acting(full));
+    assert_eq!(alike.code(), "allow");
+    for name in ["subject", "agent", "client", "roles", "actor-chain"] {
+        let name = format!("x-postern-{name}");
+        assert_eq!(alike.told(&name), outcome.told(&name));
+    }
+}
+
+#[test]
+fn rfc9068_2_2_3_1_a_role_is_a_name_or_an_object_with_the_name_as_its_value() {
+    let acting = |roles: Value| acting(json!({ "sub": "support-bot" })).claim("roles", roles);
+    for roles in [
+        json!(["reader"]),
+        json!([{ "value": "reader", "display": "admin", "primary": true }]),
+        json!(["unheard-of", { "value": "reader" }]),
+    ] {
+        assert_eq!(ask(&policy(), &acting(roles.clone())).code(), "allow", "{roles}");
+    }
+    for roles in [json!([{ "value": "unheard-of", "display": "reader" }]), json!([])] {
+        assert_eq!(ask(&policy(), &acting(roles.clone())).code(), "user_lacks_role", "{roles}");
+    }
+    for roles in [json!([{ "display": "reader" }]), json!([{ "value": 1 }]), json!([["reader"]])] {
+        assert_eq!(ask(&policy(), &acting(roles.clone())).code(), "invalid_token", "{roles}");
+    }
+}
+
+#[test]
+fn rfc9068_5_a_client_that_is_called_like_a_user_is_not_the_user() {
+    let mut policy = policy();
+    policy["unregistered_agents"] = json!({ "ceiling": "reader" });
+    policy["limits"] = json!({
+        "agents": [{ "per": "user", "rate": "1/day" }, { "per": "agent", "rate": "1/day" }],
+        "humans": [{ "per": "user", "rate": "1/day" }],
+    });
+    let gate = Gate::new(&policy);
+    let ask = |client: &str| {
+        let token = token("ada", client, "crm.read").roles(&["reader"]);
+        let outcome = gate.ask(&get("/v1/contacts").bearer(&compact(&token)));
+        (outcome.code(), outcome.record["kind"].clone())
+    };
+    // A client that calls itself `ada` is an agent for itself, and uses up nothing of hers.
+    assert_eq!(ask("ada"), ("allow".to_owned(), json!("agent")));
+    assert_eq!(ask("ada"), ("rate_limited".to_owned(), json!("agent")));
+    assert_eq!(ask("web-app"), ("allow".to_owned(), json!("human")));
+    assert_eq!(ask("web-app"), ("rate_limited".to_owned(), json!("human")));
+}
+
+#[test]
+fn the_type_that_a_token_gives_its_subject_or_actor_can_tell_an_agent() {
+    // As the OAuth actor profile has it, `sub_profile` says what a subject is.
+    let mut policy = policy();
+    policy["callers"] = json!([
+        { "kind": "agent", "when": { "claim": "sub_profile", "contains": "ai_agent" } },
+        { "kind": "agent", "when": { "claim": "/act/sub_profile", "contains": "ai_agent" } },
+        { "kind": "human", "otherwise": true },
+    ]);
+    policy["unregistered_agents"] = json!({ "ceiling": "reader" });
+    let kind = |claims: &[(&str, Value)]| {
+        let plain = token("ada", "web-app", "crm.read").roles(&["reader"]);
+        let with =
+            claims.iter().fold(plain, |token, (name, value)| token.claim(name, value.clone()));
+        ask(&policy, &with).told("x-postern-kind").unwrap_or_default()
+    };
+    assert_eq!(kind(&[]), "human");
+    assert_eq!(kind(&[("sub_profile", json!("user"))]), "human");
+    assert_eq!(kind(&[("sub_profile", json!("ai_agent service"))]), "agent");
+    assert_eq!(kind(&[("act", json!({ "sub": "x", "sub_profile": "ai_agent" }))]), "agent");
+}
+
+#[test]
 fn rfc8693_4_4_may_act_makes_nobody_an_actor() {
     let token = token("ada", "web-app", "crm.read").claim("may_act", json!({"sub": "support-bot"}));
     let outcome = ask(&policy(), &token);
@@ -220,7 +299,7 @@ fn claims_that_say_who_somebody_is_and_cannot_be_read_are_refused() {
 }
 
 #[test]
-fn a_chain_of_eight_actors_is_read_and_one_of_nine_is_refused() {
+fn rfc8693_4_1_a_chain_of_eight_actors_is_read_and_one_of_nine_is_refused() {
     let chain = |length: usize| {
         (1..length).fold(json!({ "sub": "first" }), |inner, depth| {
             let name = if depth + 1 == length { "support-bot" } else { "middle" };

@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use base64ct::{Base64UrlUnpadded, Encoding as _};
 use postern::denial::Denial;
 use postern_cli::mint::{AccessToken, Algorithm, PrivateKey, Proof};
-use postern_tests::engine::{Call, Gate, NOW, Outcome, call, compact, get, policy, token};
+use postern_tests::engine::{Call, Gate, NOW, Outcome, call, compact, get, policy, token, user};
 use serde_json::{Value, json};
 
 const METADATA: &str = "https://api.crm.example/.well-known/oauth-protected-resource/crm";
@@ -116,7 +117,7 @@ fn challenge(outcome: &Outcome) -> Option<BTreeMap<String, String>> {
 }
 
 #[test]
-fn every_denial_is_told_as_rfc9457_wants_it() {
+fn rfc9457_3_every_denial_is_told_in_all_its_members() {
     for denial in Denial::ALL {
         let (outcome, _) = provoke(denial);
         let (reply, problem) = (outcome.reply(), outcome.problem());
@@ -132,7 +133,7 @@ fn every_denial_is_told_as_rfc9457_wants_it() {
 }
 
 #[test]
-fn no_answer_repeats_anything_of_the_token_or_the_query() {
+fn rfc6750_3_no_answer_repeats_anything_of_the_token_or_the_query() {
     for denial in Denial::ALL {
         let (outcome, token) = provoke(denial);
         let whole = format!("{:?}", outcome.reply());
@@ -141,6 +142,35 @@ fn no_answer_repeats_anything_of_the_token_or_the_query() {
         }
         let token = token.as_bytes().windows(20).map(|part| str::from_utf8(part).unwrap());
         token.for_each(|part| assert!(!whole.contains(part), "{denial:?}: {whole}"));
+    }
+}
+
+#[test]
+fn rfc6750_2_2_a_token_in_a_form_is_none() {
+    let token = user("crm.write");
+    let put =
+        call("PUT", "/v1/contacts/7").header("content-type", "application/x-www-form-urlencoded");
+    let gate = Gate::new(&policy());
+    assert_eq!(gate.ask(&put.clone().bearer(&token)).code(), "allow");
+    // What a body says is not even asked for; where the header is missing nothing takes its place.
+    assert_eq!(gate.ask(&put.clone()).code(), "missing_token");
+    let field = format!("access_token={token}");
+    assert_eq!(gate.ask(&put.header("authorization", &field)).code(), "missing_token");
+}
+
+#[test]
+fn rfc7515_6_what_kid_says_is_in_no_answer_and_no_record() {
+    let gate = Gate::new(&policy());
+    let good = user("crm.read");
+    assert_eq!(gate.ask(&get("/v1/contacts").bearer(&good)).code(), "allow");
+    let (_, rest) = good.split_once('.').unwrap();
+    for kid in ["curious-name", "curious-name\r\nx-role: admin", "curious-name\u{1b}[31m"] {
+        let header = json!({ "alg": "EdDSA", "typ": "at+jwt", "kid": kid }).to_string();
+        let header = Base64UrlUnpadded::encode_string(header.as_bytes());
+        let outcome = gate.ask(&get("/v1/contacts").bearer(&format!("{header}.{rest}")));
+        assert_eq!(outcome.code(), "unknown_key");
+        let shown = format!("{:?} {}", outcome.reply(), outcome.line);
+        assert!(!shown.contains("curious-name"), "{shown}");
     }
 }
 

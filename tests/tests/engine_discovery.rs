@@ -47,7 +47,7 @@ fn rfc9728_3_2_the_metadata_is_there_for_everybody() {
 }
 
 #[test]
-fn the_metadata_is_nowhere_else_and_answers_nothing_else() {
+fn rfc9728_3_1_the_metadata_is_nowhere_else_and_answers_nothing_else() {
     let gate = Gate::new(&policy());
     for path in [
         "/.well-known/oauth-protected-resource",
@@ -74,7 +74,7 @@ fn without_a_resource_there_is_no_metadata() {
 }
 
 #[test]
-fn the_challenge_leads_to_the_metadata_of_the_very_resource() {
+fn rfc9728_3_3_the_challenge_leads_to_the_metadata_of_the_very_resource() {
     for (identifier, path) in [
         ("https://api.example", "/.well-known/oauth-protected-resource"),
         ("https://api.example/", "/.well-known/oauth-protected-resource"),
@@ -119,7 +119,7 @@ fn a_route_of_the_policy_cannot_take_its_place() {
 }
 
 #[test]
-fn what_is_no_identifier_of_a_resource_is_refused() {
+fn rfc8707_2_what_is_no_identifier_of_a_resource_is_refused() {
     for identifier in [
         "",
         "api.example",

@@ -90,7 +90,7 @@ fn a_header_past_the_last_that_is_read_is_no_way_in() {
 }
 
 #[test]
-fn the_credential_stays_here_unless_the_route_keeps_it() {
+fn rfc6750_5_3_the_credential_stays_here_unless_the_route_keeps_it() {
     let gate = Gate::new(&policy());
     let token = user("crm.read");
     let sent = |path, name| {
@@ -169,7 +169,7 @@ fn a_public_route_is_told_that_nobody_was_asked() {
 }
 
 #[test]
-fn no_claim_and_no_name_can_end_a_header_or_pass_for_two() {
+fn rfc8725_3_10_no_claim_and_no_name_can_end_a_header_or_pass_for_two() {
     let odd = "https://odd.example/ü,x";
     let mut policy = policy();
     policy["issuers"] = json!([issuer(odd)]);

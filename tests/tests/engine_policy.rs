@@ -73,6 +73,7 @@ fn every_mistake_is_told_with_its_place() {
         ("/issuers/0/algorithms", json!([]), "has no algorithm"),
         ("/issuers/0/algorithms", json!(["HS256"]), "issuers[0].algorithms[0]: `HS256`"),
         ("/issuers/0/algorithms", json!(["none"]), "issuers[0].algorithms[0]: unknown algorithm"),
+        ("/issuers/0/algorithms", json!(["ES384"]), "issuers[0].algorithms[0]: unknown algorithm"),
         ("/issuers/0/algorithms", json!(["eddsa"]), "issuers[0].algorithms[0]: unknown algorithm"),
         (
             "/issuers/0/jwks",

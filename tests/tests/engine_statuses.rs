@@ -62,7 +62,7 @@ fn publish(workers: &Workers, body: &str) -> Option<News> {
 }
 
 #[test]
-fn a_token_is_good_until_its_issuer_says_otherwise_and_again_when_it_says_so() {
+fn status_list_8_3_a_token_is_good_until_its_issuer_says_otherwise_and_again_when_it_says_so() {
     let workers = Workers::new(3, &listing(json!({})));
     let sent = next(&workers);
     assert_eq!((sent.url.as_str(), sent.upstream.as_str()), (LIST, "login"));
@@ -107,7 +107,7 @@ fn a_token_with_a_status_waits_for_the_list_and_one_without_does_not() {
 }
 
 #[test]
-fn a_status_of_which_nothing_can_be_known_is_none_to_let_anybody_in_by() {
+fn status_list_8_3_a_status_of_which_nothing_can_be_known_is_none_to_let_anybody_in_by() {
     let workers = Workers::new(1, &listing(json!({})));
     publish(&workers, &signed(&list(0)));
     let elsewhere = "https://login.crm.example/statuslists/2";
@@ -138,7 +138,7 @@ fn a_status_of_which_nothing_can_be_known_is_none_to_let_anybody_in_by() {
 }
 
 #[test]
-fn a_list_of_one_issuer_says_nothing_of_the_tokens_of_another() {
+fn status_list_8_3_a_list_of_one_issuer_says_nothing_of_the_tokens_of_another() {
     let other = "https://login.partner.example/";
     let mut policy = listing(json!({}));
     policy["agents"]["support-bot"]["issuer"] = ISSUER.into();
@@ -153,7 +153,7 @@ fn a_list_of_one_issuer_says_nothing_of_the_tokens_of_another() {
 }
 
 #[test]
-fn what_is_no_list_of_the_issuers_leaves_the_last_one_in_force() {
+fn status_list_5_1_what_is_no_list_of_the_issuers_leaves_the_last_one_in_force() {
     let workers = Workers::new(1, &listing(json!({ "max_staleness": "1h" })));
     publish(&workers, &signed(&list(0).set(17, 1)));
     let other = PrivateKey::generate(Algorithm::EdDsa).unwrap().with_kid(key().kid());
@@ -192,7 +192,7 @@ fn what_is_no_list_of_the_issuers_leaves_the_last_one_in_force() {
 }
 
 #[test]
-fn a_list_that_gets_too_old_or_ends_denies_those_that_it_is_about() {
+fn status_list_8_3_a_list_that_gets_too_old_or_ends_denies_those_that_it_is_about() {
     for (options, ends, after) in [
         (json!({ "max_staleness": "2m" }), None, 120),
         (json!({ "max_staleness": "2h" }), Some(90), 90),
@@ -219,7 +219,7 @@ fn a_list_that_gets_too_old_or_ends_denies_those_that_it_is_about() {
 }
 
 #[test]
-fn a_list_is_fetched_as_often_as_it_says_itself_but_no_more_than_every_five_seconds() {
+fn status_list_5_1_a_list_is_fetched_as_often_as_it_says_but_no_more_than_every_five_seconds() {
     for (ttl, seconds) in [(20, 20), (1, 5), (0, 5), (100_000, 60)] {
         let workers = Workers::new(1, &listing(json!({})));
         publish(&workers, &signed(&list(0).claim("ttl", ttl)));

@@ -90,7 +90,7 @@ fn a_policy_that_logs_to_the_host_has_each_record_in_both_logs() {
 }
 
 #[test]
-fn no_part_of_a_token_and_nothing_of_a_query_is_ever_written_down_or_sent_back() {
+fn rfc6750_5_3_no_part_of_a_token_and_nothing_of_a_query_is_ever_written_down_or_sent_back() {
     const SECRET: &str = "secret-of-the-query";
     let good = signed(&token());
     let (unsigned, signature) = good.rsplit_once('.').unwrap();

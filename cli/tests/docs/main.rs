@@ -16,6 +16,7 @@
 
 mod answers;
 mod commands;
+mod conformance;
 mod page;
 mod policies;
 mod reference;

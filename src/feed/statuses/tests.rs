@@ -37,7 +37,7 @@ fn list(bits: u64, lst: &str) -> Option<StatusList> {
 }
 
 #[test]
-fn the_lists_of_the_drafts_appendix_say_what_it_says_of_every_token() {
+fn status_list_4_1_the_lists_of_the_appendix_say_what_it_says_of_every_token() {
     for (bits, lst, statuses) in VECTORS {
         let list = list(bits.into(), lst).unwrap();
         assert_eq!(list.len(), 1 << 20);
@@ -53,7 +53,7 @@ fn the_lists_of_the_drafts_appendix_say_what_it_says_of_every_token() {
 }
 
 #[test]
-fn the_examples_of_section_4_are_read_from_the_lowest_bit_on() {
+fn status_list_4_the_examples_are_read_from_the_lowest_bit_on() {
     let statuses = |list: StatusList| {
         (0..)
             .map_while(|index| list.get(index))

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn rfc6901_a_path_that_begins_with_a_slash_is_a_json_pointer() {
+    fn rfc6901_3_a_path_that_begins_with_a_slash_is_a_json_pointer() {
         assert_eq!(find("/act/sub"), Some(json!("bot")));
         assert_eq!(find("/act/"), Some(json!(0)));
         assert_eq!(find("/a~1b/m~0n"), Some(json!(1)));

@@ -45,6 +45,17 @@ fn rfc7515_7_1_anything_but_three_parts_is_refused() {
 }
 
 #[test]
+fn rfc9068_4_an_encrypted_token_is_refused_and_not_decrypted() {
+    check(issuer(), &token(Algorithm::Es256)).unwrap();
+    let header = r#"{"alg":"RSA-OAEP-256","enc":"A256GCM","typ":"at+jwt","kid":"rsa"}"#;
+    let [key, vector, text, tag] = [256, 12, 300, 16].map(|size| forge::base64(&vec![7; size]));
+    let token = format!("{}.{key}.{vector}.{text}.{tag}", forge::base64(header.as_bytes()));
+    assert_eq!(refused(&token), Rejected::NotThreeParts);
+    // Nor does such a header open three parts.
+    assert_eq!(refused_header_text(header), Rejected::AlgorithmNotAllowed);
+}
+
+#[test]
 fn rfc8725bis_3_14_a_character_that_no_token_has_is_refused_first() {
     let good = token(Algorithm::Es256);
     for stray in ["=", " ", "\n", "\t", "+", "/", "~", "%", ",", "\0", "é", "\u{7f}"] {
@@ -176,7 +187,7 @@ fn rfc8725_3_1_a_key_verifies_only_the_algorithm_it_is_pinned_to() {
 }
 
 #[test]
-fn rfc9864_a_header_may_say_ed25519_or_eddsa() {
+fn rfc9864_2_2_a_header_may_say_ed25519_or_eddsa() {
     for name in ["Ed25519", "EdDSA"] {
         let header = with(header(Algorithm::EdDsa), "alg", json!(name));
         let token = signed(Algorithm::EdDsa, &header.to_string(), &forge::claims().to_string());

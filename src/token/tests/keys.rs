@@ -59,10 +59,14 @@ fn rfc7517_5_a_key_with_a_member_missing_or_malformed_is_skipped() {
 
 #[test]
 fn rfc7517_4_2_a_key_for_another_use_is_skipped() {
-    for value in [json!("enc"), json!("SIG"), json!(""), json!(null), json!(["sig"])] {
+    for value in
+        [json!("enc"), json!("SIG"), json!("x509-svid"), json!(""), json!(null), json!(["sig"])]
+    {
         assert_eq!(skipped(with(public(ES), "use", value)), Unusable::KeyNotForSignatures);
     }
-    keys(json!([with(public(ES), "use", json!("sig"))]));
+    for value in ["sig", "jwt-svid"] {
+        keys(json!([with(public(ES), "use", json!(value))]));
+    }
 }
 
 #[test]
@@ -252,7 +256,7 @@ fn rfc8725_3_4_a_point_off_the_curve_is_skipped() {
 }
 
 #[test]
-fn rfc8037_a_point_of_small_order_is_skipped() {
+fn rfc8037_2_a_point_of_small_order_is_skipped() {
     let mut one = [0; 32];
     one[0] = 1;
     let mut minus_one = [0xff; 32];
@@ -265,7 +269,7 @@ fn rfc8037_a_point_of_small_order_is_skipped() {
 }
 
 #[test]
-fn rfc8032_a_signature_whose_point_has_small_order_is_refused() {
+fn rfc8032_5_1_7_a_signature_whose_point_has_small_order_is_refused() {
     // Made with the private key: the commitment is the neutral element, the equation holds, and
     // a verifier that only checks the equation takes it.
     let signature = "\
@@ -278,6 +282,21 @@ fn rfc8032_a_signature_whose_point_has_small_order_is_refused() {
     let key = (&jwk).try_into().unwrap();
     let signature = AlgorithmSignature::try_from_slice(&signature).unwrap();
     assert!(Ed25519.verify_signature(&signature, &key, b"input"));
+}
+
+#[test]
+fn rfc7518_3_4_a_signature_has_64_octets_and_no_other_number() {
+    let set = keys(json!([public(ES)]));
+    let key = set.find(None, ES).unwrap();
+    let verifies = |signature: &[u8]| key.verify_signature(ES, b"input", signature, IN_WASM);
+    let good = sign(ES, b"input");
+    assert!(good.len() == 64 && verifies(&good));
+    for length in [0, 1, 32, 63] {
+        assert!(!verifies(&good[..length]), "{length}");
+    }
+    for stray in [&[0][..], &[0; 32], &[7; 64]] {
+        assert!(!verifies(&[&good, stray].concat()) && !verifies(&[stray, &good].concat()));
+    }
 }
 
 #[test]
@@ -324,7 +343,7 @@ fn rfc7518_3_2_a_secret_has_32_bytes_and_is_for_development_only() {
 }
 
 #[test]
-fn symmetric_and_asymmetric_keys_in_one_set_void_it() {
+fn rfc8725_3_1_symmetric_and_asymmetric_keys_in_one_set_void_it() {
     for symmetric in [Symmetric::Refused, Symmetric::AllowedForDevelopment] {
         let set = json!({"keys": [public(ES), public(Algorithm::Hs256)]});
         assert_eq!(KeySet::from_jwks(&set, symmetric).unwrap_err(), KeySetError::Mixed);

