@@ -39,8 +39,8 @@ check: ## the example policies
 bench: filter ## how long things take; ARGS=--quick for a first look
 	@command -v wrk >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install -y wrk >&2; } || \
 		echo "wrk is not installed: on Debian, apt-get install wrk" >&2
-	cargo build --release --target $(TARGET) --target-dir target --manifest-path benches/empty-filter/Cargo.toml
-	@$(WITH_ENVOY) EMPTY_WASM=target/$(TARGET)/release/empty_filter.wasm \
+	cargo build --release --target $(TARGET) --target-dir target --manifest-path benches/filters/Cargo.toml
+	@$(WITH_ENVOY) BENCH_FILTERS=target/$(TARGET)/release \
 		cargo run --release -p postern-benches -- $(ARGS)
 
 clean: ## remove what was built

@@ -25,6 +25,11 @@ pub struct Fields {
 }
 
 impl Fields {
+    /// None yet, with room for so many bytes of them.
+    pub(crate) fn with_room(bytes: usize) -> Self {
+        Self { text: String::with_capacity(bytes), lengths: Vec::new() }
+    }
+
     /// One more.
     pub fn push(&mut self, name: &str, value: &str) {
         let ([a, b, c, d], [e, f, g, h]) = (self.add(name), self.add(value));

@@ -27,6 +27,7 @@
 //! `crit` and lets an unknown member be named twice, and one reader cannot disagree with itself.
 
 mod algorithm;
+mod base64url;
 mod claims;
 pub mod credential;
 mod embedded;

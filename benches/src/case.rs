@@ -1,9 +1,14 @@
 //! What all measurements are of: a policy, and an agent that reads contacts for a user.
 
+use std::cell::RefCell;
 use std::time::{Duration, SystemTime};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
+use postern::decision::{Answer, Engine, Request};
+use postern::host::{Expected, Host, HostError, SignatureCheck, Stored, Swap, Timestamp};
+use postern::policy::Policy;
 use postern_cli::mint::{self, AccessToken, Algorithm, PrivateKey};
+use postern_tests::wasm_host::signature_arguments;
 use serde_json::{Map, Value, json};
 
 /// The operation asked for.
@@ -73,6 +78,34 @@ impl Case {
         mint::key_set([&self.key])
     }
 
+    /// What signs the tokens.
+    pub(crate) const fn algorithm(&self) -> Algorithm {
+        self.key.algorithm()
+    }
+
+    /// What the filter asks the proxy to check of a token: the argument of `verify_signature`.
+    ///
+    /// # Errors
+    ///
+    /// It asks nothing, or denies the request all the same.
+    pub(crate) fn check(&self, token: &str) -> anyhow::Result<Vec<u8>> {
+        let (policy, _) =
+            Policy::compile(&self.policy).map_err(|problems| anyhow::anyhow!("{problems}"))?;
+        let engine = Engine::new(policy, [7; 16]);
+        let host = Eavesdropper { now: self.now, arguments: RefCell::default() };
+        let authorization = format!("Bearer {token}");
+        let request = Request {
+            method: b"GET",
+            path: PATH.as_bytes(),
+            headers: &[(b"authorization", authorization.as_bytes())],
+            strips_headers: true,
+        };
+        match engine.decide(&request, &host, &mut ()).answer {
+            Answer::Forward(_) => Ok(host.arguments.into_inner()),
+            Answer::Reply(reply) => bail!("a request that must pass came to {}", reply.body),
+        }
+    }
+
     /// When the tokens are looked at, in seconds since the Unix epoch.
     pub(crate) const fn now(&self) -> i64 {
         self.now
@@ -130,6 +163,31 @@ impl Case {
             .claim("org_id", "acme")
             .claim("auth_time", self.now)
             .claim("sid", "f1c2a7d0-5d3b-4d64-8f0a-6d1d3c9f0b42"))
+    }
+}
+
+/// A proxy that calls every signature good, and notes what it was asked to check.
+struct Eavesdropper {
+    now: i64,
+    arguments: RefCell<Vec<u8>>,
+}
+
+impl Host for Eavesdropper {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_secs(self.now.unsigned_abs())
+    }
+
+    fn load(&self, _: &[u8]) -> Result<Option<Stored>, HostError> {
+        Ok(None)
+    }
+
+    fn swap(&self, _: &[u8], _: &[u8], _: Expected) -> Result<Swap, HostError> {
+        Ok(Swap::Done)
+    }
+
+    fn verify_signature(&self, check: &SignatureCheck<'_>) -> Option<bool> {
+        self.arguments.replace(signature_arguments(check));
+        Some(true)
     }
 }
 

@@ -3,15 +3,19 @@
 
 use std::path::Path;
 
+use base64ct::{Base64, Encoding as _};
 use serde_json::{Value, json};
 
 use crate::case::{AUDIENCE, Case, ISSUER, PATH, USER};
+use crate::envoy::Kit;
 
 /// One of the chains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Chain {
     /// No filter.
     None,
+    /// A Wasm filter that has Envoy check one signature, the same for each request.
+    Check,
     /// A Wasm filter that does nothing.
     Empty,
     /// What Envoy brings of its own: `jwt_authn`, which remembers the tokens it has verified,
@@ -24,14 +28,15 @@ pub(crate) enum Chain {
 }
 
 impl Chain {
-    /// All of them, in the order in which they take turns.
-    pub(crate) const ALL: [Self; 5] =
+    /// Those that stand in for each other, in the order in which they take turns.
+    pub(crate) const SIDE_BY_SIDE: [Self; 5] =
         [Self::None, Self::Empty, Self::NativeCached, Self::NativeUncached, Self::Postern];
 
     /// What it is called in figures.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::None => "none",
+            Self::Check => "check",
             Self::Empty => "empty",
             Self::NativeCached => "native_cached",
             Self::NativeUncached => "native_uncached",
@@ -41,22 +46,32 @@ impl Chain {
 
     /// Whether it turns a request without a token away.
     pub(crate) const fn guards(self) -> bool {
-        !matches!(self, Self::None | Self::Empty)
+        !matches!(self, Self::None | Self::Check | Self::Empty)
     }
 
     /// The configuration of an Envoy that has it, on ports that the system chooses.
-    pub(crate) fn bootstrap(self, case: &Case, wasm: &Path, empty: &Path) -> Value {
+    pub(crate) fn bootstrap(self, kit: &Kit) -> Value {
+        let Kit { case, wasm, empty, check, .. } = kit;
+        let structure = |value: &Value| typed(STRUCT, json!({ "value": value }));
         let mut filters = match self {
             Self::None => Vec::new(),
-            Self::Empty => vec![wasm_filter("empty", empty, &json!({}))],
+            Self::Check => {
+                let arguments = Base64::encode_string(&kit.arguments);
+                let arguments = typed(BYTES, json!({ "value": arguments }));
+                vec![wasm_filter("check", check, &arguments)]
+            }
+            Self::Empty => vec![wasm_filter("empty", empty, &structure(&json!({})))],
             Self::NativeCached => native(case, json!({ "jwt_cache_size": 1000 })),
             Self::NativeUncached => native(case, Value::Null),
-            Self::Postern => vec![wasm_filter("postern", wasm, &case.policy)],
+            Self::Postern => vec![wasm_filter("postern", wasm, &structure(&case.policy))],
         };
         filters.push(filter("router", "router.v3.Router", json!({})));
         bootstrap(filters)
     }
 }
+
+const BYTES: &str = "type.googleapis.com/google.protobuf.BytesValue";
+const STRUCT: &str = "type.googleapis.com/google.protobuf.Struct";
 
 fn filter(name: &str, kind: &str, config: Value) -> Value {
     let kind = format!("type.googleapis.com/envoy.extensions.filters.http.{kind}");
@@ -70,7 +85,7 @@ fn typed(kind: &str, mut config: Value) -> Value {
     config
 }
 
-fn wasm_filter(name: &str, path: &Path, policy: &Value) -> Value {
+fn wasm_filter(name: &str, path: &Path, configuration: &Value) -> Value {
     let config = json!({
         "name": name,
         "root_id": name,
@@ -80,10 +95,7 @@ fn wasm_filter(name: &str, path: &Path, policy: &Value) -> Value {
             "runtime": "envoy.wasm.runtime.v8",
             "code": { "local": { "filename": path } },
         },
-        "configuration": typed(
-            "type.googleapis.com/google.protobuf.Struct",
-            json!({ "value": policy }),
-        ),
+        "configuration": configuration,
     });
     filter("wasm", "wasm.v3.Wasm", json!({ "config": config }))
 }

@@ -25,17 +25,21 @@ const LOG_TAIL: usize = 2_000;
 /// What Envoys are started from.
 pub(crate) struct Kit {
     program: PathBuf,
-    wasm: PathBuf,
-    empty: PathBuf,
-    case: Case,
+    /// Postern, a filter that does nothing, and one that has a signature checked.
+    pub(crate) wasm: PathBuf,
+    pub(crate) empty: PathBuf,
+    pub(crate) check: PathBuf,
+    pub(crate) case: Case,
     /// What is asked of them.
     pub(crate) token: String,
+    /// What the proxy is asked to check of that token.
+    pub(crate) arguments: Vec<u8>,
     directory: PathBuf,
 }
 
 impl Kit {
-    /// The Envoy at `ENVOY`, the filters at `POSTERN_WASM` and `EMPTY_WASM`, and a directory for
-    /// this run, which is gone when this is dropped.
+    /// The Envoy at `ENVOY`, the filters at `POSTERN_WASM` and in `BENCH_FILTERS`, and a directory
+    /// for this run, which is gone when this is dropped.
     ///
     /// # Errors
     ///
@@ -45,11 +49,23 @@ impl Kit {
             let path = env::var_os(name).with_context(|| format!("{name} is not set: use make"))?;
             fs::canonicalize(&path).with_context(|| format!("{name} is `{}`", path.display()))
         };
-        let (program, wasm, empty) = (path("ENVOY")?, path("POSTERN_WASM")?, path("EMPTY_WASM")?);
-        let directory = repository().join(".run").join(format!("bench-{}", process::id()));
+        let (program, wasm) = (path("ENVOY")?, path("POSTERN_WASM")?);
+        let filters = path("BENCH_FILTERS")?;
+        let [empty, check] =
+            ["empty", "check"].map(|name| filters.join(format!("{name}_filter.wasm")));
+        let name = format!("bench-{}-{}", process::id(), case.algorithm());
+        let directory = repository().join(".run").join(name);
         fs::create_dir_all(&directory)?;
         let token = case.token()?;
-        Ok(Self { program, wasm, empty, case, token, directory })
+        let arguments = case.check(&token)?;
+        Ok(Self { program, wasm, empty, check, case, token, arguments, directory })
+    }
+}
+
+impl Kit {
+    /// A file of this run.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
     }
 }
 
@@ -81,7 +97,7 @@ impl Envoy {
         fs::create_dir_all(&files)?;
         // What an earlier one left there is not this one's.
         drop(fs::remove_file(files.join("admin")));
-        let configuration = chain.bootstrap(&kit.case, &kit.wasm, &kit.empty);
+        let configuration = chain.bootstrap(kit);
         fs::write(files.join("bootstrap.json"), configuration.to_string())?;
 
         let start = Instant::now();

@@ -1,6 +1,8 @@
 //! Load: `wrk` for a while, on one Envoy.
 
+use std::fs;
 use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -11,6 +13,39 @@ use crate::envoy::Envoy;
 
 /// Connections, each kept alive.
 const CONNECTIONS: u32 = 16;
+
+/// What requests bring along.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Tokens<'a> {
+    /// All the same one.
+    One(&'a str),
+    /// One after the other, as this script of [`in_turn`]'s says.
+    InTurn(&'a Path),
+}
+
+/// Writes a script for `wrk` by which each request has the next of these tokens.
+///
+/// # Errors
+///
+/// The file cannot be written.
+pub(crate) fn in_turn(tokens: &[String], script: PathBuf) -> anyhow::Result<PathBuf> {
+    let quoted: Vec<_> = tokens.iter().map(|token| format!("{token:?}")).collect();
+    let text = format!(
+        "local requests, at = {{ {} }}, 0\n\
+         function init()\n\
+         \x20 for place, token in ipairs(requests) do\n\
+         \x20   requests[place] = wrk.format(nil, nil, {{ Authorization = \"Bearer \" .. token }})\n\
+         \x20 end\n\
+         end\n\
+         function request()\n\
+         \x20 at = at % #requests + 1\n\
+         \x20 return requests[at]\n\
+         end\n",
+        quoted.join(",\n")
+    );
+    fs::write(&script, text).with_context(|| format!("cannot write `{}`", script.display()))?;
+    Ok(script)
+}
 
 /// What a round of load came to.
 #[derive(Clone, Copy, Debug)]
@@ -28,18 +63,18 @@ pub(crate) struct Load {
 /// There is no `wrk`, or a request was not answered with 200.
 pub(crate) fn run(
     envoy: &Envoy,
-    token: &str,
+    tokens: Tokens<'_>,
     cores: &Cores,
     duration: Duration,
 ) -> anyhow::Result<Load> {
     let before = envoy.cpu_micros()?;
-    let output = cores
-        .load("wrk")
-        .args(["-t1", &format!("-c{CONNECTIONS}"), &format!("-d{}s", duration.as_secs())])
-        .args(["-H", &format!("Authorization: Bearer {token}")])
-        .arg(format!("http://{}{PATH}", envoy.listen()))
-        .output();
-    let output = match output {
+    let mut wrk = cores.load("wrk");
+    wrk.args(["-t1", &format!("-c{CONNECTIONS}"), &format!("-d{}s", duration.as_secs())]);
+    match tokens {
+        Tokens::One(token) => wrk.args(["-H", &format!("Authorization: Bearer {token}")]),
+        Tokens::InTurn(script) => wrk.arg("-s").arg(script),
+    };
+    let output = match wrk.arg(format!("http://{}{PATH}", envoy.listen())).output() {
         Err(error) if error.kind() == ErrorKind::NotFound => bail!(MISSING),
         output => output.context("cannot start wrk")?,
     };

@@ -8,6 +8,7 @@
 
 mod case;
 mod chain;
+mod cold;
 mod cores;
 mod engine;
 mod envoy;
@@ -96,6 +97,7 @@ fn measure(quick: bool, figures: &mut Figures) -> anyhow::Result<()> {
     }
     if figures.wants_some("envoy") {
         side_by_side::measure(&effort, figures)?;
+        cold::measure(&effort, figures)?;
     }
     Ok(())
 }

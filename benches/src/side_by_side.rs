@@ -12,7 +12,7 @@ use crate::chain::Chain;
 use crate::cores::Cores;
 use crate::envoy::{Envoy, Kit};
 use crate::figure::{Figures, Goal, median};
-use crate::load::{self, Load};
+use crate::load::{self, Load, Tokens};
 
 /// How long each is loaded before anything counts, so that connections, caches and the clock of
 /// the core are as they will be.
@@ -38,18 +38,21 @@ pub(crate) fn measure(effort: &Effort, figures: &mut Figures) -> anyhow::Result<
 fn throughput(effort: &Effort, kit: &Kit, figures: &mut Figures) -> anyhow::Result<()> {
     let cores = Cores::apart();
     let mut envoys = Vec::new();
-    for chain in Chain::ALL {
+    for chain in Chain::SIDE_BY_SIDE {
         envoys.push((chain, Envoy::start(kit, chain, &cores)?));
     }
     for (_, envoy) in &envoys {
-        load::run(envoy, &kit.token, &cores, WARM_UP)?;
+        load::run(envoy, Tokens::One(&kit.token), &cores, WARM_UP)?;
     }
     let mut rounds = Vec::new();
     for number in 1..=effort.rounds {
         let mut round = BTreeMap::new();
         for (chain, envoy) in &envoys {
             postern_demo::interrupt::check()?;
-            round.insert(chain.name(), load::run(envoy, &kit.token, &cores, effort.round)?);
+            round.insert(
+                chain.name(),
+                load::run(envoy, Tokens::One(&kit.token), &cores, effort.round)?,
+            );
         }
         eprintln!("bench: round {number} of {}: {}", effort.rounds, summary(&round));
         rounds.push(round);
@@ -88,7 +91,7 @@ fn report(rounds: &[Round], figures: &mut Figures) -> anyhow::Result<()> {
         let ratio = median(rounds.iter().filter_map(ratio))?;
         figures.add(&format!("envoy_rps_vs_{}", chain.name()), ratio, "ratio", goal);
     }
-    for chain in Chain::ALL {
+    for chain in Chain::SIDE_BY_SIDE {
         let loads = || rounds.iter().filter_map(move |round| round.get(chain.name()));
         let (name, rps) = (chain.name(), median(loads().map(|load| load.rps))?);
         // Others on the machine can only add to it.

@@ -89,13 +89,10 @@ pub fn find<'a>(
 ///   headers.
 /// - [`Denial::InvalidToken`]: no `b64token` (RFC 6750 §2.1).
 pub fn read(token: &[u8]) -> Result<&str, Denial> {
-    if token.contains(&b',') {
-        return Err(Denial::InvalidRequest);
+    if is_b64token(token) {
+        return std::str::from_utf8(token).map_err(|_| Denial::InvalidToken);
     }
-    if !is_b64token(token) {
-        return Err(Denial::InvalidToken);
-    }
-    std::str::from_utf8(token).map_err(|_| Denial::InvalidToken)
+    Err(if token.contains(&b',') { Denial::InvalidRequest } else { Denial::InvalidToken })
 }
 
 /// Without the white space that may surround a header's value (RFC 9110 §5.6.3).
@@ -108,13 +105,27 @@ pub(crate) fn trim(mut value: &[u8]) -> &[u8] {
 
 /// `b64token` of RFC 6750 §2.1: characters of either base64 alphabet and a few more, then `=`.
 fn is_b64token(token: &[u8]) -> bool {
-    let padding = token.iter().rev().take_while(|byte| **byte == b'=').count();
-    let body = token.len().saturating_sub(padding);
-    body > 0
-        && token.iter().take(body).all(|byte| {
-            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
-        })
+    let mut body = token;
+    while let [rest @ .., b'='] = body {
+        body = rest;
+    }
+    let may_stand = |byte: &u8| MAY_STAND.get(usize::from(*byte)).is_some_and(|may| *may);
+    !body.is_empty() && body.iter().all(may_stand)
 }
+
+/// Which characters may stand in the body of a `b64token`.
+#[expect(clippy::indexing_slicing, reason = "worked out by the compiler")]
+const MAY_STAND: [bool; 256] = {
+    let mut may = [false; 256];
+    let mut byte = 0;
+    while byte < may.len() {
+        let character = byte as u8;
+        may[byte] = character.is_ascii_alphanumeric()
+            || matches!(character, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
+        byte += 1;
+    }
+    may
+};
 
 /// Whether any parameter is named `access_token`, in whatever spelling a backend might read so.
 pub(crate) fn has_token(query: &[u8]) -> bool {

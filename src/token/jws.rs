@@ -1,8 +1,8 @@
 //! The compact serialization of a JSON Web Signature, and the rules of its header.
 
-use base64ct::{Base64UrlUnpadded, Encoding};
 use serde_json::{Map, Value};
 
+use super::base64url::{self, decode};
 use super::{Algorithm, Rejected};
 use crate::json;
 
@@ -53,9 +53,16 @@ impl<'a> Jws<'a> {
         if token.len() > bytes {
             return Err(Rejected::TooLong);
         }
-        if !token.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_')) {
-            return Err(Rejected::CharacterForbidden);
-        }
+        // What has a character that no token has can be neither split nor decoded; and that is what
+        // is wrong with it, whatever else is.
+        let has_stray = || token.split('.').any(|part| !base64url::is_alphabet(part));
+        Self::take_apart(token).map_err(|rejected| match rejected {
+            _ if has_stray() => Rejected::CharacterForbidden,
+            rejected => rejected,
+        })
+    }
+
+    fn take_apart(token: &'a str) -> Result<Self, Rejected> {
         let (signing_input, signature) = token.rsplit_once('.').ok_or(Rejected::NotThreeParts)?;
         let (header, payload) = signing_input.split_once('.').ok_or(Rejected::NotThreeParts)?;
         if [header, payload, signature].into_iter().any(|part| part.is_empty())
@@ -64,6 +71,7 @@ impl<'a> Jws<'a> {
             return Err(Rejected::NotThreeParts);
         }
 
+        let decode = |part| decode(part).ok_or(Rejected::EncodingInvalid);
         let header = Header::parse(&decode(header)?)?;
         Ok(Self {
             algorithm: header.algorithm,
@@ -86,11 +94,9 @@ pub fn is_opaque(token: &str) -> bool {
     else {
         return true;
     };
-    let is_part = |part: &str| {
-        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
-    };
+    let is_part = |part: &str| !part.is_empty() && base64url::is_alphabet(part);
     let is_object = |text: Vec<u8>| text.trim_ascii_start().first() == Some(&b'{');
-    !is_part(payload) || !is_part(signature) || !decode(header).is_ok_and(is_object)
+    !is_part(payload) || !is_part(signature) || !decode(header).is_some_and(is_object)
 }
 
 struct Header {
@@ -155,9 +161,4 @@ fn string(
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(otherwise),
     }
-}
-
-/// Canonical only: no padding, no stray trailing bits, so that a token has one spelling.
-fn decode(part: &str) -> Result<Vec<u8>, Rejected> {
-    Base64UrlUnpadded::decode_vec(part).map_err(|_| Rejected::EncodingInvalid)
 }

@@ -19,6 +19,7 @@ mod worker;
 
 pub use exchange::{Exchange, Outcome};
 pub use filter::Filter;
+pub use foreign::signature_arguments;
 pub use headers::{Field, HeaderMap};
 pub use profile::Profile;
 pub use proxy::{Proxy, START};

@@ -27,6 +27,13 @@ fn acting(act: Value) -> AccessToken {
     token("ada", "web-app", "crm.read").roles(&["reader"]).claim("act", act)
 }
 
+/// What a user with these claims besides is taken for.
+fn kind(policy: &Value, claims: &[(&str, Value)]) -> String {
+    let plain = token("ada", "web-app", "crm.read").roles(&["reader"]);
+    let with = claims.iter().fold(plain, |token, (name, value)| token.claim(name, value.clone()));
+    ask(policy, &with).told("x-postern-kind").unwrap_or_default()
+}
+
 fn at_other(token: AccessToken) -> AccessToken {
     token.claim("iss", OTHER)
 }
@@ -148,12 +155,7 @@ fn the_type_that_a_token_gives_its_subject_or_actor_can_tell_an_agent() {
         { "kind": "human", "otherwise": true },
     ]);
     policy["unregistered_agents"] = json!({ "ceiling": "reader" });
-    let kind = |claims: &[(&str, Value)]| {
-        let plain = token("ada", "web-app", "crm.read").roles(&["reader"]);
-        let with =
-            claims.iter().fold(plain, |token, (name, value)| token.claim(name, value.clone()));
-        ask(&policy, &with).told("x-postern-kind").unwrap_or_default()
-    };
+    let kind = |claims: &[(&str, Value)]| kind(&policy, claims);
     assert_eq!(kind(&[]), "human");
     assert_eq!(kind(&[("sub_profile", json!("user"))]), "human");
     assert_eq!(kind(&[("sub_profile", json!("ai_agent service"))]), "agent");
@@ -237,12 +239,7 @@ fn the_first_caller_rule_that_matches_decides() {
         { "kind": "human", "otherwise": true },
     ]);
     policy["unregistered_agents"] = json!({ "ceiling": "reader" });
-    let kind = |claims: &[(&str, Value)]| {
-        let plain = token("ada", "web-app", "crm.read").roles(&["reader"]);
-        let with =
-            claims.iter().fold(plain, |token, (name, value)| token.claim(name, value.clone()));
-        ask(&policy, &with).told("x-postern-kind").unwrap_or_default()
-    };
+    let kind = |claims: &[(&str, Value)]| kind(&policy, claims);
     let bot = || ("ext", json!({ "kind": "bot" }));
     assert_eq!(kind(&[]), "human");
     assert_eq!(kind(&[bot()]), "agent");

@@ -1,5 +1,6 @@
 //! Functions that only some proxies have.
 
+use postern::host::SignatureCheck;
 use prost::Message;
 use rsa::pkcs8::DecodePublicKey;
 use rsa::sha2::{Digest, Sha256, Sha384, Sha512};
@@ -30,6 +31,17 @@ struct Verdict {
     result: bool,
     #[prost(string, tag = "2")]
     error: String,
+}
+
+/// What a filter asks of `verify_signature`, as it is sent.
+pub fn signature_arguments(check: &SignatureCheck<'_>) -> Vec<u8> {
+    let arguments = Arguments {
+        hash_function: check.hash.to_owned(),
+        public_key: check.public_key.to_vec(),
+        signature: check.signature.to_vec(),
+        text: check.message.to_vec(),
+    };
+    arguments.encode_to_vec()
 }
 
 pub(super) fn link(linker: &mut Linker<Vm>) -> Result<()> {
