@@ -230,7 +230,11 @@ fn policy(key: &PrivateKey, size: Size) -> Value {
         "scopes": scopes,
         "agents": agents,
         "routes": routes,
-        "limits": { "agents": [{ "per": "agent", "rate": "1000000/s" }] },
+        "limits": {
+            "agents": [{ "per": "agent", "rate": "1000000/s" }],
+            // Of those that are made to be refused none is to be refused for its number.
+            "refused_tokens": "4000000000/s",
+        },
         "audit": { "log": "access_log" },
     })
 }

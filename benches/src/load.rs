@@ -56,12 +56,34 @@ pub(crate) struct Load {
     pub(crate) cpu_micros: f64,
 }
 
+/// What has to become of every request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answers {
+    Allow,
+    Deny,
+}
+
 /// Loads `envoy` for so long.
 ///
 /// # Errors
 ///
 /// There is no `wrk`, or a request was not answered with 200.
 pub(crate) fn run(
+    envoy: &Envoy,
+    tokens: Tokens<'_>,
+    cores: &Cores,
+    duration: Duration,
+) -> anyhow::Result<Load> {
+    answered(Answers::Allow, envoy, tokens, cores, duration)
+}
+
+/// The same where each request has to be answered so.
+///
+/// # Errors
+///
+/// There is no `wrk`, or a request was answered otherwise.
+pub(crate) fn answered(
+    expected: Answers,
     envoy: &Envoy,
     tokens: Tokens<'_>,
     cores: &Cores,
@@ -87,20 +109,17 @@ pub(crate) fn run(
     if !output.status.success() {
         bail!("wrk: {}", String::from_utf8_lossy(&output.stderr));
     }
-    let (requests, rps) = read(&text)?;
+    let (requests, rps) = read(&text, expected)?;
     Ok(Load { rps, cpu_micros: (after - before) / requests })
 }
 
 const MISSING: &str = "wrk is not installed: on Debian, `apt-get install wrk`";
 
 /// How many requests there were, and how many in a second.
-fn read(text: &str) -> anyhow::Result<(f64, f64)> {
-    let wrong = text.lines().find(|line| {
-        let line = line.trim_start();
-        line.starts_with("Non-2xx") || line.starts_with("Socket errors")
-    });
-    if let Some(line) = wrong {
-        bail!("not every request was allowed: {}", line.trim());
+fn read(text: &str, expected: Answers) -> anyhow::Result<(f64, f64)> {
+    let line = |begins: &str| text.lines().find_map(|line| line.trim_start().strip_prefix(begins));
+    if let Some(errors) = line("Socket errors: ") {
+        bail!("not every request was answered: {errors}");
     }
     let requests = text.lines().find_map(|line| line.split_once(" requests in "));
     let rps = text.lines().find_map(|line| line.strip_prefix("Requests/sec:"));
@@ -110,12 +129,19 @@ fn read(text: &str) -> anyhow::Result<(f64, f64)> {
     if requests < 1.0 {
         bail!("no request was answered");
     }
-    Ok((requests, rps))
+    let denied: f64 = line("Non-2xx or 3xx responses: ").unwrap_or("0").trim().parse()?;
+    match expected {
+        Answers::Allow if denied > 0.0 => bail!("not every request was allowed: {denied} were not"),
+        Answers::Deny if denied < requests => {
+            bail!("not every request was denied: {denied} of {requests} were")
+        }
+        Answers::Allow | Answers::Deny => Ok((requests, rps)),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::read;
+    use super::{Answers, read};
 
     const GOOD: &str = "Running 2s test @ http://127.0.0.1:18082/v1/contacts
   1 threads and 16 connections
@@ -129,15 +155,19 @@ Transfer/sec:      3.23MB
 
     #[test]
     fn a_round_is_read_from_what_wrk_prints() {
-        assert_eq!(read(GOOD).unwrap(), (43_961.0, 20_934.51));
+        assert_eq!(read(GOOD, Answers::Allow).unwrap(), (43_961.0, 20_934.51));
     }
 
     #[test]
-    fn a_round_with_a_denied_request_does_not_count() {
+    fn a_round_with_a_request_that_is_answered_otherwise_does_not_count() {
         let denied = format!("  Non-2xx or 3xx responses: 1\n{GOOD}");
         let broken = format!("  Socket errors: connect 0, read 1, write 0, timeout 0\n{GOOD}");
-        assert!(read(&denied).is_err());
-        assert!(read(&broken).is_err());
-        assert!(read("").is_err());
+        assert!(read(&denied, Answers::Allow).is_err());
+        assert!(read(&denied, Answers::Deny).is_err());
+        assert!(read(GOOD, Answers::Deny).is_err());
+        assert!(read(&broken, Answers::Allow).is_err());
+        assert!(read("", Answers::Allow).is_err());
+        let all = format!("  Non-2xx or 3xx responses: 43961\n{GOOD}");
+        assert!(read(&all, Answers::Deny).is_ok());
     }
 }
