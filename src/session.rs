@@ -6,6 +6,7 @@
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
+use hashbrown::hash_map::IntoIter;
 use hashbrown::{Equivalent, HashMap};
 
 use crate::api_key::ApiKey;
@@ -240,13 +241,19 @@ fn buckets(policy: &Policy, principal: &Principal) -> Vec<BucketKey> {
 /// [`Sessions::CAPACITY_BYTES`] of tokens and answers about them; those that were not used for longest go first.
 ///
 /// Two generations: what is used moves to the young one, and when that is full the old one is
-/// dropped as a whole. So nothing is ever searched for what to evict.
+/// forgotten as a whole. So nothing is ever searched for what to evict. To free so much at once would
+/// take milliseconds that a request waits, so what is forgotten goes little by little.
 #[derive(Debug, Default)]
 pub struct Sessions {
     young: HashMap<Key, Rc<Session>>,
     old: HashMap<Key, Rc<Session>>,
+    forgotten: IntoIter<Key, Rc<Session>>,
     young_bytes: usize,
 }
+
+/// One forgotten session is freed for so many bytes that are remembered, and two besides: then all
+/// are gone before the next generation is full.
+const BYTES_PER_FREED: usize = 512;
 
 impl Sessions {
     /// How many sessions are kept.
@@ -305,9 +312,12 @@ impl Sessions {
         let weight = key.0.len().saturating_add(session.weight);
         let bytes = self.young_bytes.saturating_add(weight);
         if self.young.len() >= Self::CAPACITY / 2 || bytes > Self::CAPACITY_BYTES / 2 {
-            self.old = std::mem::take(&mut self.young);
+            let old = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
+            self.forgotten = old.into_iter();
             self.young_bytes = 0;
         }
+        let freed = (weight / BYTES_PER_FREED).saturating_add(2);
+        self.forgotten.by_ref().take(freed).for_each(drop);
         self.young_bytes = self.young_bytes.saturating_add(weight);
         self.young.insert(key, session);
     }

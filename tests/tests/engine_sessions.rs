@@ -170,6 +170,24 @@ fn memory_is_bounded_in_tokens_and_in_bytes() {
 }
 
 #[test]
+fn what_is_forgotten_is_freed_little_by_little() {
+    for (length, most_at_once) in [(20, 2), (8_192, 18)] {
+        let mut sessions = Sessions::default();
+        let one = session();
+        let (mut held, mut most_held) = (1, 0);
+        for n in 0..4 * Sessions::CAPACITY {
+            sessions.insert(format!("{n:0length$}").as_bytes(), Rc::clone(&one));
+            let now = Rc::strong_count(&one);
+            let freed = held + 1 - now;
+            assert!(freed <= most_at_once, "{freed}");
+            (held, most_held) = (now, most_held.max(now));
+        }
+        let most = Sessions::CAPACITY.min(Sessions::CAPACITY_BYTES / length);
+        assert!(most_held <= most + 2, "{most_held}");
+    }
+}
+
+#[test]
 fn what_is_used_stays_and_what_is_not_goes() {
     let (session, now) = (session(), Timestamp::from_secs(NOW));
     let mut sessions = Sessions::default();
