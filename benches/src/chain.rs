@@ -14,6 +14,8 @@ use crate::envoy::Kit;
 pub(crate) enum Chain {
     /// No filter.
     None,
+    /// A Wasm filter that moves what Postern moves for a request that it allows, and decides nothing.
+    Calls,
     /// A Wasm filter that has Envoy check one signature, the same for each request.
     Check,
     /// A Wasm filter that does nothing.
@@ -29,13 +31,20 @@ pub(crate) enum Chain {
 
 impl Chain {
     /// Those that stand in for each other, in the order in which they take turns.
-    pub(crate) const SIDE_BY_SIDE: [Self; 5] =
-        [Self::None, Self::Empty, Self::NativeCached, Self::NativeUncached, Self::Postern];
+    pub(crate) const SIDE_BY_SIDE: [Self; 6] = [
+        Self::None,
+        Self::Empty,
+        Self::Calls,
+        Self::NativeCached,
+        Self::NativeUncached,
+        Self::Postern,
+    ];
 
     /// What it is called in figures.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::None => "none",
+            Self::Calls => "calls",
             Self::Check => "check",
             Self::Empty => "empty",
             Self::NativeCached => "native_cached",
@@ -46,15 +55,16 @@ impl Chain {
 
     /// Whether it turns a request without a token away.
     pub(crate) const fn guards(self) -> bool {
-        !matches!(self, Self::None | Self::Check | Self::Empty)
+        !matches!(self, Self::None | Self::Calls | Self::Check | Self::Empty)
     }
 
     /// The configuration of an Envoy that has it, on ports that the system chooses.
     pub(crate) fn bootstrap(self, kit: &Kit) -> Value {
-        let Kit { case, wasm, empty, check, .. } = kit;
+        let Kit { case, wasm, calls, empty, check, .. } = kit;
         let structure = |value: &Value| typed(STRUCT, json!({ "value": value }));
         let mut filters = match self {
             Self::None => Vec::new(),
+            Self::Calls => vec![wasm_filter("calls", calls, &structure(&json!({})))],
             Self::Check => {
                 let arguments = Base64::encode_string(&kit.arguments);
                 let arguments = typed(BYTES, json!({ "value": arguments }));

@@ -25,9 +25,11 @@ const LOG_TAIL: usize = 2_000;
 /// What Envoys are started from.
 pub(crate) struct Kit {
     program: PathBuf,
-    /// Postern, a filter that does nothing, and one that has a signature checked.
+    /// Postern.
     pub(crate) wasm: PathBuf,
+    /// The filters of the chains that are called so.
     pub(crate) empty: PathBuf,
+    pub(crate) calls: PathBuf,
     pub(crate) check: PathBuf,
     pub(crate) case: Case,
     /// What is asked of them.
@@ -51,14 +53,14 @@ impl Kit {
         };
         let (program, wasm) = (path("ENVOY")?, path("POSTERN_WASM")?);
         let filters = path("BENCH_FILTERS")?;
-        let [empty, check] =
-            ["empty", "check"].map(|name| filters.join(format!("{name}_filter.wasm")));
+        let [empty, calls, check] =
+            ["empty", "calls", "check"].map(|name| filters.join(format!("{name}_filter.wasm")));
         let name = format!("bench-{}-{}", process::id(), case.algorithm());
         let directory = repository().join(".run").join(name);
         fs::create_dir_all(&directory)?;
         let token = case.token()?;
         let arguments = case.check(&token)?;
-        Ok(Self { program, wasm, empty, check, case, token, arguments, directory })
+        Ok(Self { program, wasm, empty, calls, check, case, token, arguments, directory })
     }
 }
 
