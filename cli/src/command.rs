@@ -12,6 +12,7 @@ mod problems;
 mod provided;
 mod render;
 mod schema;
+mod scopes;
 mod time;
 mod token;
 
@@ -44,6 +45,7 @@ enum Command {
     Key(key::Key),
     Render(render::Render),
     Schema(schema::Schema),
+    Scopes(scopes::Scopes),
     #[command(subcommand)]
     Token(token::Token),
 }
@@ -69,6 +71,7 @@ pub fn run() -> ExitCode {
         Command::Key(key) => key.run(),
         Command::Render(render) => render.run(),
         Command::Schema(schema) => schema.run(),
+        Command::Scopes(scopes) => scopes.run(),
         Command::Token(token) => token.run(),
     };
     match answer {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Answer;
 use super::file::{Input, one_stdin};
-use super::output::{BAD, GOOD, ODD, paint, plain, print, print_json};
+use super::output::{BAD, GOOD, ODD, counted, paint, plain, print, print_json};
 use super::problems::{ProblemJson, Source, to_json};
 
 /// Check policies, and say what is wrong with them and where.
@@ -143,9 +143,4 @@ impl Amount {
         let counts: Vec<_> = counts.iter().map(|(count, name)| counted(**count, name)).collect();
         format!("{} (version `{}`)", counts.join(", "), plain(version))
     }
-}
-
-fn counted(count: usize, name: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {name}{plural}")
 }

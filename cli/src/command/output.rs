@@ -46,6 +46,12 @@ pub(super) fn json(value: &impl Serialize) -> serde_json::Result<String> {
     serde_json::to_string_pretty(value).map(|text| visible(&text, &['\n']))
 }
 
+/// So many of what is called so.
+pub(super) fn counted(count: usize, name: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {name}{plural}")
+}
+
 /// Tells, beside the answer, what a person should know.
 pub(super) fn note(text: &str) {
     // Nobody is left to tell when standard error is gone.

@@ -9,4 +9,5 @@ mod key;
 mod lab;
 mod plumbing;
 mod schema;
+mod scopes;
 mod token;

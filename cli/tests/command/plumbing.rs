@@ -18,6 +18,7 @@ fn every_command_has_help_with_an_example() {
       key      Make API keys for organizations
       render   Turn a policy into a proxy's configuration that enforces it
       schema   Print the JSON Schema of the policy file, for editors and other tools
+      scopes   Show what each scope is worth, and how far each agent reaches
       token    Make keys and tokens for development, and look into tokens
       help     Print this message or the help of the given subcommand(s)
 
@@ -36,6 +37,7 @@ fn every_command_has_help_with_an_example() {
         "key new",
         "render",
         "schema",
+        "scopes",
         "token inspect",
         "token keygen",
         "token mint",
