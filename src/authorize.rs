@@ -8,8 +8,9 @@ use std::collections::BinaryHeap;
 
 use crate::api_key::ApiKey;
 use crate::denial::Denial;
+use crate::host::Timestamp;
 use crate::policy::{
-    Condition, Kind, Operation, PermissionId, PermissionSet, Policy, RoleId, Unregistered,
+    Condition, Kind, Operation, Party, PermissionId, PermissionSet, Policy, RoleId, Unregistered,
 };
 use crate::principal::Principal;
 use crate::token::Claims;
@@ -107,6 +108,29 @@ pub fn check(
 /// [`Denial::ConditionFailed`] when one does not.
 pub fn require(operation: &Operation, claims: &Claims) -> Result<(), Denial> {
     holds(&operation.require, claims)
+}
+
+/// Whether the user has logged in as `permission` asks (RFC 9470).
+///
+/// # Errors
+///
+/// [`Denial::UserRequired`] where there is no user who could log in again,
+/// [`Denial::InsufficientUserAuthentication`] where there is one.
+pub fn step_up(
+    policy: &Policy,
+    principal: Option<&Principal>,
+    permission: PermissionId,
+    claims: &Claims,
+    now: Timestamp,
+) -> Result<(), Denial> {
+    let Some(asked) = policy.step_ups.of(permission) else { return Ok(()) };
+    if !principal.is_some_and(|principal| principal.party == Party::Person) {
+        Err(Denial::UserRequired)
+    } else if !asked.is_met(claims, now) {
+        Err(Denial::InsufficientUserAuthentication)
+    } else {
+        Ok(())
+    }
 }
 
 fn holds(conditions: &[Condition], claims: &Claims) -> Result<(), Denial> {

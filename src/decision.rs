@@ -318,7 +318,7 @@ impl Engine {
         }
 
         // Authorize: may they do this.
-        self.authorize(session, operation, permission)?;
+        self.authorize(session, operation, permission, now)?;
         witness.saw(Step::Authorized);
 
         // Limit: may they do it again already.
@@ -332,10 +332,12 @@ impl Engine {
         session: &Session,
         operation: &Operation,
         permission: PermissionId,
+        now: Timestamp,
     ) -> Result<(), Refusal> {
         let grant = session.standing.as_ref().map_err(|refusal| *refusal)?;
         authorize::check(&self.policy, session.principal(), grant, permission)?;
         authorize::require(operation, &session.claims)?;
+        authorize::step_up(&self.policy, session.principal(), permission, &session.claims, now)?;
         Ok(())
     }
 
@@ -389,6 +391,10 @@ impl Engine {
             decision: id,
             permission,
             scope: seen.operation.and_then(|operation| operation.scope.as_deref()),
+            step_up: seen.operation.and_then(|operation| match operation.access {
+                Access::Permission(permission) => self.policy.step_ups.of(permission),
+                Access::Metadata | Access::Public => None,
+            }),
             metadata: self.policy.resource.as_ref().map(|one| one.metadata_url.as_str()),
             limits: seen.session.as_ref().map(|session| session.limits(&self.policy)),
             scheme: seen.scheme,

@@ -28,6 +28,8 @@ pub enum Denial {
     ExpiredToken,
     /// The token's scopes do not hold the permission.
     InsufficientScope,
+    /// The user has not logged in as the permission asks (RFC 9470 §3).
+    InsufficientUserAuthentication,
     /// The proof that the caller has the key of its token is no good (RFC 9449 §4.3).
     InvalidDpopProof,
     /// Two credentials, a token in the query, an ambiguous path, a malformed request.
@@ -53,13 +55,15 @@ pub enum Denial {
     UseDpopNonce,
     /// The user the agent acts for does not hold the permission.
     UserLacksRole,
+    /// The permission asks for a user who has logged in, and the caller acts for nobody.
+    UserRequired,
     /// The token is for another API.
     WrongAudience,
 }
 
 impl Denial {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::AgentBlocked,
         Self::AgentCeiling,
         Self::AgentForbidden,
@@ -68,6 +72,7 @@ impl Denial {
         Self::ConditionFailed,
         Self::ExpiredToken,
         Self::InsufficientScope,
+        Self::InsufficientUserAuthentication,
         Self::InvalidDpopProof,
         Self::InvalidRequest,
         Self::InvalidToken,
@@ -80,6 +85,7 @@ impl Denial {
         Self::UnknownKey,
         Self::UseDpopNonce,
         Self::UserLacksRole,
+        Self::UserRequired,
         Self::WrongAudience,
     ];
 
@@ -94,6 +100,7 @@ impl Denial {
             Self::ConditionFailed => "condition_failed",
             Self::ExpiredToken => "expired_token",
             Self::InsufficientScope => "insufficient_scope",
+            Self::InsufficientUserAuthentication => "insufficient_user_authentication",
             Self::InvalidDpopProof => "invalid_dpop_proof",
             Self::InvalidRequest => "invalid_request",
             Self::InvalidToken => "invalid_token",
@@ -106,6 +113,7 @@ impl Denial {
             Self::UnknownKey => "unknown_key",
             Self::UseDpopNonce => "use_dpop_nonce",
             Self::UserLacksRole => "user_lacks_role",
+            Self::UserRequired => "user_required",
             Self::WrongAudience => "wrong_audience",
         }
     }
@@ -121,6 +129,9 @@ impl Denial {
             Self::ConditionFailed => "the token does not fulfil a condition of the operation",
             Self::ExpiredToken => "the token has expired: get a new one",
             Self::InsufficientScope => "the token lacks a scope that the operation needs",
+            Self::InsufficientUserAuthentication => {
+                "the operation needs a newer login of the user or one of another kind"
+            }
             Self::InvalidDpopProof => "the DPoP proof is not one for this request and this token",
             Self::InvalidRequest => "the request can be read in more than one way",
             Self::InvalidToken => "the token is not a valid access token for this API",
@@ -135,6 +146,9 @@ impl Denial {
             Self::UnknownKey => "the token is signed with a key that its issuer does not have",
             Self::UseDpopNonce => "the DPoP proof needs the nonce in `DPoP-Nonce`",
             Self::UserLacksRole => "the user the agent acts for may not do this",
+            Self::UserRequired => {
+                "the operation needs a login of a user: the caller acts for nobody"
+            }
             Self::WrongAudience => "the token is for another API",
         }
     }
@@ -144,6 +158,7 @@ impl Denial {
         match self {
             Self::InvalidRequest => 400,
             Self::ExpiredToken
+            | Self::InsufficientUserAuthentication
             | Self::InvalidDpopProof
             | Self::InvalidToken
             | Self::MissingToken
@@ -160,7 +175,8 @@ impl Denial {
             | Self::ConditionFailed
             | Self::InsufficientScope
             | Self::NoRoute
-            | Self::UserLacksRole => 403,
+            | Self::UserLacksRole
+            | Self::UserRequired => 403,
             Self::RateLimited => 429,
             Self::NotReady => 503,
         }

@@ -26,6 +26,7 @@ pub(crate) mod revocations;
 mod role;
 mod shape;
 pub mod source;
+mod step_up;
 mod unknown;
 mod warning;
 pub mod wire;
@@ -50,6 +51,7 @@ pub use problem::{Path, Place, Problem, Problems, Segment, Severity};
 pub use resource::Resource;
 pub use role::{MAX_ROLES, RoleId, Roles};
 pub use shape::{Misshapen, Party, Shape};
+pub use step_up::{StepUp, StepUps};
 pub use wire::AuditLog;
 
 use crate::api_key::ApiKeys;
@@ -100,6 +102,8 @@ pub struct Policy {
     pub required: Required,
     /// How long tokens may be valid, by their scopes.
     pub lifetimes: Lifetimes,
+    /// How users must have logged in, by what they want to do.
+    pub step_ups: StepUps,
     /// What is taken back.
     pub revocations: Revocations,
     /// Where more of that is told.
@@ -160,6 +164,7 @@ impl Policy {
             limits,
             api_keys,
             binding: _,
+            step_up,
             revocations,
             headers,
             audit,
@@ -239,6 +244,7 @@ impl Policy {
                 (&trusted, &agents, api_keys.as_ref()),
                 problems,
             ),
+            step_ups: StepUps::compile(step_up, &permissions, problems),
             header_prefix: headers.prefix,
             audit_log: audit.log,
             binding: checks,

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{Denial, Refusal};
 use crate::limit::{Limit, Refused, write_usage};
-use crate::policy::Limits;
+use crate::policy::{Limits, StepUp};
 use crate::token::credential::Scheme;
 
 /// An answer that Postern gives in the backend's stead.
@@ -27,6 +27,8 @@ pub struct Told<'a> {
     pub permission: Option<&'a str>,
     /// The scope that would do.
     pub scope: Option<&'a str>,
+    /// How the user must have logged in for it.
+    pub step_up: Option<&'a StepUp>,
     /// Where the API's OAuth metadata is (RFC 9728 §5.1).
     pub metadata: Option<&'a str>,
     /// The limits that count the caller's calls.
@@ -123,9 +125,13 @@ fn challenges(denial: Denial, told: &Told<'_>) -> impl Iterator<Item = String> {
     let error = match (denial, denial.status()) {
         (Denial::MissingToken, _) => Some(None),
         (Denial::InsufficientScope, _) => Some(Some("insufficient_scope")),
-        (Denial::InvalidDpopProof | Denial::InvalidRequest | Denial::UseDpopNonce, _) => {
-            Some(Some(denial.code()))
-        }
+        (
+            Denial::InsufficientUserAuthentication
+            | Denial::InvalidDpopProof
+            | Denial::InvalidRequest
+            | Denial::UseDpopNonce,
+            _,
+        ) => Some(Some(denial.code())),
         (_, 401) => Some(Some("invalid_token")),
         _ => None,
     };
@@ -159,6 +165,11 @@ fn challenge(
     parameters.extend(error.map(|_| format!("error_description=\"{}\"", describe(denial))));
     if denial != Denial::InvalidRequest {
         parameters.extend(told.scope.map(|scope| format!("scope=\"{scope}\"")));
+    }
+    if let (Denial::InsufficientUserAuthentication, Some(asked)) = (denial, told.step_up) {
+        let values = Some(&asked.acr_values).filter(|values| !values.is_empty());
+        parameters.extend(values.map(|values| format!("acr_values=\"{values}\"")));
+        parameters.extend(asked.max_age.map(|seconds| format!("max_age=\"{seconds}\"")));
     }
     if scheme == Scheme::Dpop {
         parameters.extend(told.dpop_algs.map(|algs| format!("algs=\"{algs}\"")));

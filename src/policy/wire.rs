@@ -58,6 +58,9 @@ pub struct File {
     pub api_keys: Option<ApiKeys>,
     /// How callers prove that a bound token is theirs.
     pub binding: Option<Binding>,
+    /// How the user must have logged in for what needs a permission, by its name (RFC 9470).
+    #[serde(default)]
+    pub step_up: BTreeMap<String, StepUp>,
     /// What is taken back before it ends by itself.
     #[serde(default)]
     pub revocations: Revocations,
@@ -67,6 +70,18 @@ pub struct File {
     /// Where decisions are written down.
     #[serde(default)]
     pub audit: Audit,
+}
+
+/// How a user must have logged in: at least one of the two.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, expecting = "what is asked of a login")]
+pub struct StepUp {
+    /// The authentication contexts of which it must have been one (`acr`).
+    #[serde(default)]
+    pub acr: Vec<String>,
+    /// How long ago it may have been at the most (`auth_time`).
+    pub max_age: Option<Seconds>,
 }
 
 /// One token issuer. Its keys verify its tokens and nobody else's.

@@ -29,6 +29,7 @@ fn strict() -> Value {
         "clients": [{ "id": "blocked-app" }],
         "tokens": [{ "id": "revoked-4711" }],
     });
+    policy["step_up"] = json!({ "exports:create": { "acr": ["mfa", "hwk"], "max_age": "5m" } });
     policy
 }
 
@@ -47,6 +48,9 @@ fn provoke(denial: Denial) -> (Outcome, String) {
     if matches!(denial, Denial::InvalidDpopProof | Denial::UseDpopNonce) {
         policy["binding"] = json!({ "dpop": of_proof });
     }
+    if denial == Denial::UserRequired {
+        policy["step_up"]["contacts:read"] = json!({ "max_age": "1h" });
+    }
     let gate = Gate::new(&policy);
     let read = || get("/v1/contacts?query=secret");
     let sent = |call: Call, token: AccessToken| (call, compact(&token));
@@ -63,6 +67,9 @@ fn provoke(denial: Denial) -> (Outcome, String) {
         Denial::ConditionFailed => sent(call("PUT", "/v1/contacts/1"), secretive("crm.write")),
         Denial::ExpiredToken => sent(read(), secretive("crm.read").valid(1, 2)),
         Denial::InsufficientScope => sent(call("PUT", "/v1/contacts/1"), secretive("crm.read")),
+        Denial::InsufficientUserAuthentication => {
+            sent(call("POST", "/v1/exports"), secretive("crm.admin"))
+        }
         Denial::InvalidDpopProof | Denial::UseDpopNonce => {
             let token = compact(&secretive("crm.read").bound_to_key(&key.thumbprint()));
             let url = "https://api.crm.example/v1/contacts";
@@ -94,6 +101,9 @@ fn provoke(denial: Denial) -> (Outcome, String) {
         }
         Denial::UserLacksRole => {
             sent(call("PUT", "/v1/contacts/1"), secretive("crm.write").actor("support-bot"))
+        }
+        Denial::UserRequired => {
+            sent(read(), secretive("crm.read").subject("support-bot").client("support-bot"))
         }
         Denial::WrongAudience => sent(read(), secretive("crm.read").claim("aud", "elsewhere")),
     };
@@ -182,7 +192,13 @@ fn rfc6750_3_1_the_challenge_has_the_error_that_fits_the_status() {
         let expected = match outcome.reply().status {
             400 => Some(Some("invalid_request")),
             401 if denial == Denial::MissingToken => Some(None),
-            401 if matches!(denial, Denial::InvalidDpopProof | Denial::UseDpopNonce) => {
+            401 if matches!(
+                denial,
+                Denial::InsufficientUserAuthentication
+                    | Denial::InvalidDpopProof
+                    | Denial::UseDpopNonce
+            ) =>
+            {
                 Some(Some(denial.code()))
             }
             401 => Some(Some("invalid_token")),

@@ -119,15 +119,15 @@ impl Explain {
             strips_headers: true,
         };
         let now = self.at.unwrap_or_else(Moment::now);
-        let host =
-            Memory::new(Timestamp::from_secs(now.as_secs().unsigned_abs()), self.certificate);
+        let time = Timestamp::from_secs(now.as_secs().unsigned_abs());
+        let host = Memory::new(time, self.certificate);
 
         // Nobody else decides here, so one decision needs no random name.
         let engine = Engine::new(policy, [0; 16]);
         if let Some(file) = &self.introspection {
             introspection::answer(&engine, &request, &host, (token.as_deref(), file))?;
         }
-        let mut watch = Watch::new(engine.policy(), &request);
+        let mut watch = Watch::new(engine.policy(), &request, time);
         let decision = engine.decide(&request, &host, &mut watch);
 
         let asked = Asked::new(&self.method, &self.path, now, &engine.policy().version);

@@ -169,6 +169,28 @@ fn a_user_without_the_role_is_why_not() {
 }
 
 #[test]
+fn a_login_that_is_too_long_ago_is_told_with_how_to_log_in_again() {
+    let lab = Lab::new();
+    let policy = lab.read("policy.yaml");
+    lab.write(
+        "policy.yaml",
+        &format!("{policy}\nstep_up: {{ exports:create: {{ max_age: 5m }} }}\n"),
+    );
+    // An hour before it is now.
+    let more = "--scope crm.admin --client web-app --claim auth_time=1767265200";
+    let ran = lab.explain("POST /v1/exports", more);
+    assert_eq!(
+        decision(&ran),
+        "denied 401 `insufficient_user_authentication`: the operation needs a newer login of the \
+         user or one of another kind, exit code 1"
+    );
+    assert!(ran.out.contains("step_up.exports:create: does not hold"), "{ran}");
+    assert!(ran.out.contains("max_age=\"300\""), "{ran}");
+    let now = "--scope crm.admin --client web-app --claim auth_time=1767268700";
+    assert_eq!(decision(&lab.explain("POST /v1/exports", now)), "allowed, exit code 0");
+}
+
+#[test]
 fn an_agent_beyond_its_ceiling_is_denied() {
     let more = "--scope crm.admin --role admin --actor support-bot";
     assert_snapshot!(Lab::new().explain("POST /v1/exports", more), @r#"

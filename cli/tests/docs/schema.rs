@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::page::{Page, code, repository};
 
 /// Where each type of the schema stands in a policy, as the reference writes it.
-const PLACES: [(&str, &str); 26] = [
+const PLACES: [(&str, &str); 27] = [
     ("Agent", "agents.NAME."),
     ("ApiKey", "api_keys.keys[]."),
     ("ApiKeys", "api_keys."),
@@ -34,6 +34,7 @@ const PLACES: [(&str, &str); 26] = [
     ("Role", "roles.NAME."),
     ("Route", "routes[]."),
     ("Scope", "scopes.NAME."),
+    ("StepUp", "step_up.PERMISSION."),
     ("StatusList", "issuers[].status_lists[]."),
 ];
 

@@ -6,11 +6,13 @@ use crate::cast::{
     ADA, OLGA, Person, RESEARCH_BOT, REX, SCRAPER, SUPPORT_BOT, acting, alone, human,
 };
 use crate::client::{Request, Response};
+use crate::clock::now;
 
 pub(super) fn steps(lab: &Lab) -> anyhow::Result<Vec<Step>> {
     let key = &lab.cast.login;
     let read = || Request::get("/v1/contacts");
     let write = || Request::new("PUT", "/v1/contacts/42");
+    let add = || Request::new("POST", "/v1/members");
     let support = |request: Request, person: Person, scope: &str| {
         with(request, &acting(SUPPORT_BOT, person, scope), key)
     };
@@ -65,9 +67,23 @@ pub(super) fn steps(lab: &Lab) -> anyhow::Result<Vec<Step>> {
         Step::denied(
             "support-bot for olga",
             "adds a member",
-            support(Request::new("POST", "/v1/members"), OLGA, "crm.admin")?,
+            support(add(), OLGA, "crm.admin")?,
             (403, "agent_ceiling"),
             "olga is an admin, the agent's ceiling is editor",
+        ),
+        Step::denied(
+            "olga, an admin",
+            "adds a member",
+            with(add(), &human(OLGA, "crm.admin").claim("auth_time", now() - 3_600), key)?,
+            (401, "insufficient_user_authentication"),
+            "she logged in an hour ago, and this takes a login of the last ten minutes",
+        )
+        .checked(asks_for_a_new_login),
+        Step::allowed(
+            "olga, an admin",
+            "adds a member, logged in again",
+            with(add(), &human(OLGA, "crm.admin").claim("auth_time", now() - 5), key)?,
+            "the same request with a new login",
         ),
         Step::denied(
             "support-bot for olga",
@@ -111,6 +127,11 @@ fn backend_sees_an_agent(response: &Response) -> Result<(), String> {
         require(echo.all(name) == [value], &format!("the backend was not told `{name}: {value}`"))?;
     }
     Ok(())
+}
+
+fn asks_for_a_new_login(response: &Response) -> Result<(), String> {
+    let challenge = response.header("www-authenticate").unwrap_or_default();
+    require(challenge.contains("max_age=\"600\""), "the challenge does not say how new")
 }
 
 fn names_the_missing_scope(response: &Response) -> Result<(), String> {

@@ -1,7 +1,9 @@
 //! What each step of the walk found, as data: `--json` prints it, and people get it in words.
 
 use postern::api_key::ApiKey;
+use postern::authorize;
 use postern::binding;
+use postern::host::Timestamp;
 use postern::policy::{
     Agent, Condition, Kind, Operation, PermissionId, Policy, RoleId, Unregistered,
 };
@@ -230,6 +232,7 @@ impl Authorize {
         operation: &Operation,
         permission: PermissionId,
         session: &Session,
+        now: Timestamp,
     ) -> Self {
         let (principal, claims) = (session.principal(), &session.claims);
         let kind = principal.map(|principal| principal.kind);
@@ -262,10 +265,26 @@ impl Authorize {
                 .map(|principal| principal.roles.iter().map(|id| role(*id)).collect()),
             ceiling: ceiling.map(role),
             never: agent.is_some_and(|agent| agent.never.contains(&permission)),
-            conditions: conditions(operation, agent, claims),
+            conditions: conditions(operation, agent, claims)
+                .into_iter()
+                .chain(step_up(policy, permission, session, now))
+                .collect(),
             smallest_scope: operation.scope.clone(),
         }
     }
+}
+
+/// Whether the user has logged in as the permission asks, where it asks anything.
+fn step_up(
+    policy: &Policy,
+    permission: PermissionId,
+    session: &Session,
+    now: Timestamp,
+) -> Option<Outcome> {
+    policy.step_ups.of(permission)?;
+    let met = authorize::step_up(policy, session.principal(), permission, &session.claims, now);
+    let condition = format!("step_up.{}", policy.permissions.name(permission));
+    Some(Outcome { condition, holds: met.is_ok() })
 }
 
 fn conditions(operation: &Operation, agent: Option<&Agent>, claims: &Claims) -> Vec<Outcome> {

@@ -2,6 +2,7 @@
 
 use postern::decision::{Request, Step as Seen, Witness};
 use postern::denial::{Denial, Refusal};
+use postern::host::Timestamp;
 use postern::limit::{Class, Refused, Usage};
 use postern::policy::{Access, Operation, Policy};
 use postern::principal::Caller;
@@ -19,6 +20,7 @@ use super::finding::{
 pub(super) struct Watch<'a> {
     policy: &'a Policy,
     request: &'a Request<'a>,
+    now: Timestamp,
     steps: Vec<Step>,
     operation: Option<&'a Operation>,
     /// What will be said of the next step, when it does not pass.
@@ -37,10 +39,11 @@ pub(super) struct Walk {
 }
 
 impl<'a> Watch<'a> {
-    pub(super) const fn new(policy: &'a Policy, request: &'a Request<'a>) -> Self {
+    pub(super) const fn new(policy: &'a Policy, request: &'a Request<'a>, now: Timestamp) -> Self {
         Self {
             policy,
             request,
+            now,
             steps: Vec::new(),
             operation: None,
             standing: None,
@@ -108,7 +111,9 @@ impl<'a> Watch<'a> {
             self.passed(Finding::Standing(standing));
         }
         self.authorize = self.operation.and_then(|operation| match operation.access {
-            Access::Permission(id) => Some(Authorize::of(self.policy, operation, id, session)),
+            Access::Permission(id) => {
+                Some(Authorize::of(self.policy, operation, id, session, self.now))
+            }
             Access::Metadata | Access::Public => None,
         });
     }
