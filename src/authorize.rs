@@ -7,13 +7,13 @@
 use std::collections::BinaryHeap;
 
 use crate::api_key::ApiKey;
-use crate::denial::Denial;
+use crate::denial::{Denial, Refusal};
 use crate::host::Timestamp;
 use crate::policy::{
     Condition, Kind, Operation, Party, PermissionId, PermissionSet, Policy, RoleId, Unregistered,
 };
 use crate::principal::Principal;
-use crate::token::Claims;
+use crate::token::{Claims, IssuerId};
 
 /// What a token may be used for, whatever the request: settled once for a token and a policy.
 #[derive(Clone, Debug)]
@@ -60,6 +60,36 @@ pub fn grant(policy: &Policy, principal: &Principal, claims: &Claims) -> Result<
         ceiling = Some(role);
     }
     Ok(Grant { permissions, scope_roles, ceiling })
+}
+
+/// Whether authority may have come to whoever acts in the way that it did.
+///
+/// # Errors
+///
+/// [`Denial::DelegationForbidden`], and what of the chain of actors is wrong.
+pub fn delegation(policy: &Policy, principal: &Principal) -> Result<(), Refusal> {
+    let refused = |reason| Err(Refusal::because(Denial::DelegationForbidden, reason));
+    let actors = || principal.actors.iter().zip(&principal.actor_issuers);
+    if principal.actors.len() > policy.delegation.max_depth {
+        return refused("the chain of actors is longer than the policy allows");
+    }
+    let itself = (&principal.subject, &Some(principal.issuer));
+    if actors().any(|actor| actor == itself) {
+        return refused("an actor acts for itself");
+    }
+    if actors().enumerate().any(|(place, actor)| actors().take(place).any(|one| one == actor)) {
+        return refused("the chain of actors leads back to one of them");
+    }
+    let known = |(name, issuer): (&String, &Option<IssuerId>)| {
+        issuer.and_then(|issuer| policy.agents.with_actor(issuer, name))
+    };
+    let links = actors().zip(actors().skip(1));
+    if links.into_iter().any(|(actor, of)| !policy.delegation.permits(known(actor), known(of))) {
+        return refused(
+            "an actor has its authority from one that the policy does not pair it with",
+        );
+    }
+    Ok(())
 }
 
 /// What may be done with an API key.

@@ -24,6 +24,9 @@ pub enum Denial {
     ClientBlocked,
     /// A `require` of the route or of the agent does not hold.
     ConditionFailed,
+    /// The chain of actors is longer than the policy allows, or leads back, or through a pair of them
+    /// that the policy does not have.
+    DelegationForbidden,
     /// The token's `exp` has passed.
     ExpiredToken,
     /// The token's scopes do not hold the permission.
@@ -63,13 +66,14 @@ pub enum Denial {
 
 impl Denial {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::AgentBlocked,
         Self::AgentCeiling,
         Self::AgentForbidden,
         Self::AgentUnknown,
         Self::ClientBlocked,
         Self::ConditionFailed,
+        Self::DelegationForbidden,
         Self::ExpiredToken,
         Self::InsufficientScope,
         Self::InsufficientUserAuthentication,
@@ -98,6 +102,7 @@ impl Denial {
             Self::AgentUnknown => "agent_unknown",
             Self::ClientBlocked => "client_blocked",
             Self::ConditionFailed => "condition_failed",
+            Self::DelegationForbidden => "delegation_forbidden",
             Self::ExpiredToken => "expired_token",
             Self::InsufficientScope => "insufficient_scope",
             Self::InsufficientUserAuthentication => "insufficient_user_authentication",
@@ -127,6 +132,7 @@ impl Denial {
             Self::AgentUnknown => "this agent is not registered with the API",
             Self::ClientBlocked => "the operator has blocked this client",
             Self::ConditionFailed => "the token does not fulfil a condition of the operation",
+            Self::DelegationForbidden => "authority must not come to this agent in this way",
             Self::ExpiredToken => "the token has expired: get a new one",
             Self::InsufficientScope => "the token lacks a scope that the operation needs",
             Self::InsufficientUserAuthentication => {
@@ -173,6 +179,7 @@ impl Denial {
             | Self::AgentUnknown
             | Self::ClientBlocked
             | Self::ConditionFailed
+            | Self::DelegationForbidden
             | Self::InsufficientScope
             | Self::NoRoute
             | Self::UserLacksRole

@@ -10,6 +10,7 @@ mod api_keys;
 mod binding;
 mod caller;
 mod condition;
+mod delegation;
 mod duration;
 mod fetched;
 mod issuers;
@@ -40,6 +41,7 @@ pub use agent::{Agent, AgentId, Agents, Unregistered};
 pub use binding::Required;
 pub use caller::{CallerRule, Kind, Matches};
 pub use condition::Condition;
+pub use delegation::Delegation;
 pub use duration::{InvalidDuration, Seconds};
 pub use issuers::{MAX_ISSUERS, Trusted};
 pub use lifetimes::Lifetimes;
@@ -84,6 +86,8 @@ pub struct Policy {
     pub callers: Vec<CallerRule>,
     /// The agents that are known.
     pub agents: Agents,
+    /// How far authority may be handed on.
+    pub delegation: Delegation,
     /// The operations, by method and path.
     pub operations: Table<Operation>,
     /// How often agents may call.
@@ -160,6 +164,7 @@ impl Policy {
             callers,
             agents,
             unregistered_agents,
+            delegation,
             routes,
             limits,
             api_keys,
@@ -244,6 +249,7 @@ impl Policy {
                 (&trusted, &agents, api_keys.as_ref()),
                 problems,
             ),
+            delegation: Delegation::compile(delegation, &agents, problems),
             step_ups: StepUps::compile(step_up, &permissions, problems),
             header_prefix: headers.prefix,
             audit_log: audit.log,

@@ -80,7 +80,9 @@ impl Session {
             .or_else(|| ended.map(|status| Revocation::by_status(status.index)));
         let standing = match revocation {
             Some(revocation) => Err(revocation.refusal()),
-            None => authorize::grant(policy, &principal, &verified.claims).map_err(Refusal::from),
+            None => authorize::grant(policy, &principal, &verified.claims)
+                .map_err(Refusal::from)
+                .and_then(|grant| authorize::delegation(policy, &principal).map(|()| grant)),
         };
         let buckets = buckets(policy, &principal);
         let members = Members::of_caller(policy, &principal, binding, revocation);

@@ -132,6 +132,22 @@ impl Agents {
         u32::try_from(place).ok().map(AgentId)
     }
 
+    /// The same; an unknown one is a problem at the place that `here` names.
+    pub(super) fn resolve(
+        &self,
+        name: &str,
+        here: impl FnOnce() -> Path,
+        problems: &mut Problems,
+    ) -> Option<AgentId> {
+        let found = self.find(name);
+        if found.is_none() {
+            let known = self.iter().map(|agent| agent.name.as_str());
+            let problem = Problem::new(format!("unknown agent {}", quoted(name))).at(here());
+            unknown::report(problem, name, known, problems);
+        }
+        found
+    }
+
     /// The agent `id`.
     pub fn get(&self, id: AgentId) -> Option<&Agent> {
         self.list.get(usize::try_from(id.0).ok()?)

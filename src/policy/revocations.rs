@@ -122,13 +122,7 @@ pub(super) fn compile(
     let mut reader = Reader { trusted, problems, targets: Vec::new() };
     reader.bound(What::Agent, stopped.len());
     for (index, name) in stopped.into_iter().enumerate().take(MAX_ENTRIES) {
-        let known = agents.find(&name).is_some();
-        if !known {
-            let here = path(What::Agent).join(index);
-            let problem = Problem::new(format!("unknown agent {}", quoted(&name))).at(here);
-            let known = agents.iter().map(|agent| agent.name.as_str());
-            unknown::report(problem, &name, known, reader.problems);
-        }
+        agents.resolve(&name, || path(What::Agent).join(index), reader.problems);
         reader.add(index, Target { what: What::Agent, issuer: None, name, before: None });
     }
     reader.bound(What::Key, keys.len());

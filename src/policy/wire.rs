@@ -49,6 +49,9 @@ pub struct File {
     /// What an agent gets that is not listed under `agents`: `deny`, or `{ ceiling: ROLE }`.
     #[serde(default)]
     pub unregistered_agents: UnregisteredAgents,
+    /// How far authority may be handed on from actor to actor.
+    #[serde(default)]
+    pub delegation: Delegation,
     /// The operations of the API and the permission each needs; what is not listed is denied.
     pub routes: Vec<Route>,
     /// How often a caller may call. Agents, humans and API keys never share a bucket.
@@ -70,6 +73,28 @@ pub struct File {
     /// Where decisions are written down.
     #[serde(default)]
     pub audit: Audit,
+}
+
+/// How far authority may be handed on.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, expecting = "a mapping of `max_depth` and `pairs`")]
+pub struct Delegation {
+    /// How many actors there may be in a token (`act`), 1 to 8.
+    pub max_depth: Option<u64>,
+    /// Who may act with the authority of which other actor. Left out: everybody.
+    pub pairs: Option<Vec<DelegationPair>>,
+}
+
+/// Two actors that may stand in a token one within the other.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, expecting = "a pair of agents")]
+pub struct DelegationPair {
+    /// The agent that acts.
+    pub actor: String,
+    /// The agent that it has its authority from: the `act` within its own.
+    pub of: String,
 }
 
 /// How a user must have logged in: at least one of the two.

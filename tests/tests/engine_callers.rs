@@ -299,7 +299,8 @@ fn claims_that_say_who_somebody_is_and_cannot_be_read_are_refused() {
 fn rfc8693_4_1_a_chain_of_eight_actors_is_read_and_one_of_nine_is_refused() {
     let chain = |length: usize| {
         (1..length).fold(json!({ "sub": "first" }), |inner, depth| {
-            let name = if depth + 1 == length { "support-bot" } else { "middle" };
+            let middle = format!("middle-{depth}");
+            let name = if depth + 1 == length { "support-bot" } else { middle.as_str() };
             json!({ "sub": name, "act": inner })
         })
     };

@@ -65,6 +65,10 @@ fn provoke(denial: Denial) -> (Outcome, String) {
         Denial::AgentUnknown => sent(read(), secretive("crm.read").actor("stranger")),
         Denial::ClientBlocked => sent(read(), secretive("crm.read").client("blocked-app")),
         Denial::ConditionFailed => sent(call("PUT", "/v1/contacts/1"), secretive("crm.write")),
+        Denial::DelegationForbidden => {
+            let chain = json!({ "sub": "support-bot", "act": { "sub": "support-bot" } });
+            sent(read(), secretive("crm.read").claim("act", chain))
+        }
         Denial::ExpiredToken => sent(read(), secretive("crm.read").valid(1, 2)),
         Denial::InsufficientScope => sent(call("PUT", "/v1/contacts/1"), secretive("crm.read")),
         Denial::InsufficientUserAuthentication => {

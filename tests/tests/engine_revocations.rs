@@ -1,6 +1,8 @@
 //! What has been taken back is refused, whatever else the policy says, and nothing besides.
 #![cfg(test)]
 
+use std::collections::BTreeSet;
+
 use postern::policy::Policy;
 use postern_cli::mint::AccessToken;
 use postern_tests::engine::{
@@ -486,9 +488,13 @@ proptest! {
                 })
             })
         };
+        let mut chain = vec![(subject, false)];
+        chain.extend(&actors);
+        let leads_back = chain.iter().collect::<BTreeSet<_>>().len() < chain.len();
         let expected = match (listed(&clients, client), listed(&subjects, subject)) {
             (true, _) => "client_blocked",
             (false, true) => "revoked_token",
+            (false, false) if leads_back => "delegation_forbidden",
             (false, false) => "allow",
         };
         prop_assert_eq!(ask(&revocations, &token).code(), expected);

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::page::{Page, code, repository};
 
 /// Where each type of the schema stands in a policy, as the reference writes it.
-const PLACES: [(&str, &str); 27] = [
+const PLACES: [(&str, &str); 29] = [
     ("Agent", "agents.NAME."),
     ("ApiKey", "api_keys.keys[]."),
     ("ApiKeys", "api_keys."),
@@ -17,6 +17,8 @@ const PLACES: [(&str, &str); 27] = [
     ("Caller", "callers[]."),
     ("ClaimNames", "issuers[].claims."),
     ("Condition", "CONDITION."),
+    ("Delegation", "delegation."),
+    ("DelegationPair", "delegation.pairs[]."),
     ("Dpop", "binding.dpop."),
     ("Headers", "headers."),
     ("Introspection", "issuers[].introspection."),
