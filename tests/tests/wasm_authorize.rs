@@ -1,0 +1,63 @@
+//! What more than a scope is asked for: a login of the user's, and a way that authority may come by.
+#![cfg(test)]
+
+use postern_cli::mint::AccessToken;
+use postern_tests::fixture::{AGENT, document, signed, token};
+use postern_tests::wasm_host::{Exchange, Profile, Proxy, Request, START};
+use serde_json::{Value, json};
+
+fn ask(proxy: &mut Proxy, token: &AccessToken) -> Exchange {
+    proxy.request(&Request::get("/v1/contacts").bearer(&signed(token)))
+}
+
+fn outcome(exchange: &Exchange) -> (Option<u16>, Option<String>) {
+    (exchange.status(), exchange.code())
+}
+
+fn denied(status: u16, code: &str) -> (Option<u16>, Option<String>) {
+    (Some(status), Some(code.to_owned()))
+}
+
+fn proxy(change: impl FnOnce(&mut Value)) -> Proxy {
+    let mut policy = document();
+    change(&mut policy);
+    Proxy::new(Profile::Envoy, policy.to_string())
+}
+
+#[test]
+fn a_login_that_gets_old_is_asked_for_again_though_the_token_is_remembered() {
+    let mut proxy = proxy(|policy| {
+        policy["step_up"] = json!({ "contacts:read": { "acr": ["hwk"], "max_age": "5m" } });
+    });
+    let token = token().claim("acr", "hwk").claim("auth_time", START);
+    assert_eq!(ask(&mut proxy, &token).status(), Some(200));
+    proxy.set_time(START + 300);
+    assert_eq!(ask(&mut proxy, &token).status(), Some(200));
+    proxy.set_time(START + 301);
+    let exchange = ask(&mut proxy, &token);
+    assert_eq!(outcome(&exchange), denied(401, "insufficient_user_authentication"));
+    let challenge = exchange.answer("www-authenticate").unwrap();
+    assert!(challenge.contains("acr_values=\"hwk\", max_age=\"300\""), "{challenge}");
+}
+
+#[test]
+fn an_agent_without_a_user_is_told_that_it_takes_one() {
+    let mut proxy =
+        proxy(|policy| policy["step_up"] = json!({ "contacts:read": { "acr": ["hwk"] } }));
+    let alone = token().subject(AGENT).without("act").claim("acr", "hwk");
+    assert_eq!(outcome(&ask(&mut proxy, &alone)), denied(403, "user_required"));
+}
+
+#[test]
+fn a_chain_of_actors_is_as_the_policy_has_it() {
+    let mut proxy = proxy(|policy| {
+        policy["agents"]["planner"] = json!({ "ceiling": "reader" });
+        policy["delegation"] = json!({ "pairs": [{ "actor": AGENT, "of": "planner" }] });
+    });
+    let by = |inner: &str| token().claim("act", json!({ "sub": AGENT, "act": { "sub": inner } }));
+    assert_eq!(ask(&mut proxy, &by("planner")).status(), Some(200));
+    for inner in ["stranger", AGENT, "ada"] {
+        let exchange = ask(&mut proxy, &by(inner));
+        assert_eq!(outcome(&exchange), denied(403, "delegation_forbidden"), "{inner}");
+    }
+}
