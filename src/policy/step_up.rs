@@ -17,6 +17,9 @@ const CLOCK_SKEW: f64 = 300.0;
 /// The longest name of an authentication context, in bytes.
 const MAX_CONTEXT_BYTES: usize = 256;
 
+/// The most of them that are asked for at once.
+const MAX_CONTEXTS: usize = 8;
+
 /// How the user must have logged in.
 #[derive(Debug, PartialEq, Eq)]
 pub struct StepUp {
@@ -59,6 +62,9 @@ impl StepUp {
         if acr.is_empty() && max_age.is_none() {
             let message = "expected `acr`, `max_age`, or both";
             problems.add(Problem::new(message).at(here.clone()));
+        }
+        if acr.len() > MAX_CONTEXTS {
+            problems.add(Problem::new(format!("more than {MAX_CONTEXTS}")).at(here.join("acr")));
         }
         for (index, name) in acr.iter().enumerate().filter(|(_, name)| !is_context(name)) {
             let message = format!(

@@ -151,6 +151,7 @@ fn what_asks_for_nothing_or_for_what_no_challenge_can_say_is_no_policy() {
         let told = wrong(json!({ "acr": ["hwk", acr] }));
         assert!(told.contains("step_up.\"contacts:write\".acr[1]: expected 1 to 256"), "{told}");
     }
+    assert!(wrong(json!({ "acr": vec!["hwk"; 9] })).contains("acr: more than 8"));
     for max_age in [json!("0s"), json!(0), json!("soon")] {
         assert!(wrong(json!({ "max_age": max_age })).contains("max_age"), "{max_age}");
     }
