@@ -139,13 +139,8 @@ impl Agents {
         here: impl FnOnce() -> Path,
         problems: &mut Problems,
     ) -> Option<AgentId> {
-        let found = self.find(name);
-        if found.is_none() {
-            let known = self.iter().map(|agent| agent.name.as_str());
-            let problem = Problem::new(format!("unknown agent {}", quoted(name))).at(here());
-            unknown::report(problem, name, known, problems);
-        }
-        found
+        let known = self.iter().map(|agent| agent.name.as_str());
+        unknown::or_report(self.find(name), ("agent", name), known, here, problems)
     }
 
     /// The agent `id`.

@@ -135,13 +135,8 @@ impl Roles {
         here: impl FnOnce() -> Path,
         problems: &mut Problems,
     ) -> Option<RoleId> {
-        let found = self.find(name);
-        if found.is_none() {
-            let known = self.names.iter().map(String::as_str);
-            let problem = Problem::new(format!("unknown role {}", quoted(name))).at(here());
-            unknown::report(problem, name, known, problems);
-        }
-        found
+        let known = self.names.iter().map(String::as_str);
+        unknown::or_report(self.find(name), ("role", name), known, here, problems)
     }
 
     /// The role called `name`.

@@ -59,13 +59,16 @@ impl StepUps {
 impl StepUp {
     fn compile(written: wire::StepUp, here: &Path, problems: &mut Problems) -> Self {
         let wire::StepUp { acr, max_age } = written;
-        if acr.is_empty() && max_age.is_none() {
+        if acr.is_none() && max_age.is_none() {
             let message = "expected `acr`, `max_age`, or both";
             problems.add(Problem::new(message).at(here.clone()));
         }
-        if acr.len() > MAX_CONTEXTS {
-            problems.add(Problem::new(format!("more than {MAX_CONTEXTS}")).at(here.join("acr")));
+        // An empty list is a login that nobody can have, and not any login.
+        if acr.as_ref().is_some_and(|acr| !(1..=MAX_CONTEXTS).contains(&acr.len())) {
+            let message = format!("expected 1 to {MAX_CONTEXTS} of them");
+            problems.add(Problem::new(message).at(here.join("acr")));
         }
+        let acr = acr.unwrap_or_default();
         for (index, name) in acr.iter().enumerate().filter(|(_, name)| !is_context(name)) {
             let message = format!(
                 "expected 1 to {MAX_CONTEXT_BYTES} visible ASCII characters without `\"` and `\\`, \

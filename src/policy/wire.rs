@@ -5,8 +5,10 @@
 
 mod api_keys;
 mod binding;
+mod delegation;
 mod introspection;
 mod revocations;
+mod step_up;
 
 use std::collections::BTreeMap;
 
@@ -14,8 +16,10 @@ use serde::Deserialize;
 
 pub use api_keys::{ApiKey, ApiKeys};
 pub use binding::{Binding, CertificateSource, Dpop, Mtls, RequireBinding};
+pub use delegation::{Delegation, DelegationPair};
 pub use introspection::Introspection;
 pub use revocations::{IssuedBefore, RevocationFeed, Revocations, Revoked, WhenStale};
+pub use step_up::StepUp;
 
 use super::duration::Seconds;
 
@@ -73,40 +77,6 @@ pub struct File {
     /// Where decisions are written down.
     #[serde(default)]
     pub audit: Audit,
-}
-
-/// How far authority may be handed on.
-#[derive(Debug, Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, expecting = "a mapping of `max_depth` and `pairs`")]
-pub struct Delegation {
-    /// How many actors there may be in a token (`act`), 1 to 8.
-    pub max_depth: Option<u64>,
-    /// Who may act with the authority of which other actor. Left out: everybody.
-    pub pairs: Option<Vec<DelegationPair>>,
-}
-
-/// Two actors that may stand in a token one within the other.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, expecting = "a pair of agents")]
-pub struct DelegationPair {
-    /// The agent that acts.
-    pub actor: String,
-    /// The agent that it has its authority from: the `act` within its own.
-    pub of: String,
-}
-
-/// How a user must have logged in: at least one of the two.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, expecting = "what is asked of a login")]
-pub struct StepUp {
-    /// The authentication contexts of which it must have been one (`acr`).
-    #[serde(default)]
-    pub acr: Vec<String>,
-    /// How long ago it may have been at the most (`auth_time`).
-    pub max_age: Option<Seconds>,
 }
 
 /// One token issuer. Its keys verify its tokens and nobody else's.
