@@ -15,6 +15,7 @@
 //! | [`principal`] | verified claims -> who is calling, for whom, acting through whom |
 //! | [`session`] | what a token settles, remembered |
 //! | [`revocation`] | has any of it been taken back |
+//! | [`cel`] | conditions that a policy's author writes |
 //! | [`authorize`] | may they do this, here, now |
 //! | [`limit`] | how often |
 //! | [`audit`] | what the backend is told and what is written down |
@@ -28,6 +29,8 @@ pub mod api_key;
 pub mod audit;
 pub mod authorize;
 pub mod binding;
+mod calendar;
+pub mod cel;
 pub mod decision;
 pub mod denial;
 pub mod feed;

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::de::{Deserialize, Deserializer, Visitor};
 
+use crate::calendar::{days_in, days_since_1970, numbers};
+
 const EXPECTED: &str = "a moment in UTC such as `2026-11-01T00:00:00Z`, or a day";
 
 const DAY_SECS: i64 = 86_400;
@@ -30,8 +32,8 @@ impl FromStr for Moment {
             Some((date, time)) => (date, time.strip_suffix('Z').ok_or(InvalidMoment)?),
             None => (text, "00:00:00"),
         };
-        let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
-        let [hour, minute, second] = numbers(time, ':', [2, 2, 2])?;
+        let [year, month, day] = numbers(date, '-', [4, 2, 2]).ok_or(InvalidMoment)?;
+        let [hour, minute, second] = numbers(time, ':', [2, 2, 2]).ok_or(InvalidMoment)?;
         let is_date = year >= 1970 && (1..=days_in(year, month)).contains(&day);
         if !is_date || hour > 23 || minute > 59 || second > 59 {
             return Err(InvalidMoment);
@@ -39,38 +41,6 @@ impl FromStr for Moment {
         let time = (hour * 60 + minute) * 60 + second;
         Ok(Self(days_since_1970(year, month, day) * DAY_SECS + time))
     }
-}
-
-/// Three numbers of so many digits each.
-fn numbers(text: &str, between: char, digits: [usize; 3]) -> Result<[i64; 3], InvalidMoment> {
-    let mut parts = text.split(between);
-    let mut numbers = [0; 3];
-    for (number, digits) in numbers.iter_mut().zip(digits) {
-        let part = parts.next().ok_or(InvalidMoment)?;
-        if part.len() != digits || !part.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(InvalidMoment);
-        }
-        *number = part.parse().map_err(|_| InvalidMoment)?;
-    }
-    if parts.next().is_some() { Err(InvalidMoment) } else { Ok(numbers) }
-}
-
-/// How many days a month has; a month that is none has no day.
-const fn days_in(year: i64, month: i64) -> i64 {
-    match month {
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-        4 | 6 | 9 | 11 => 30,
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-        2 => 28,
-        _ => 0,
-    }
-}
-
-/// Days of the Gregorian calendar, counted in years that begin in March: the leap day is their last.
-const fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let before = (153 * ((month + 9) % 12) + 2) / 5;
-    365 * year + year / 4 - year / 100 + year / 400 + before + day - 1 - 719_468
 }
 
 /// The text is no moment.

@@ -1,0 +1,126 @@
+//! Conditions in a subset of the Common Expression Language: compiled once, evaluated without
+//! allocating.
+//!
+//! What there is of the language is what a condition needs, and means what the language's
+//! definition says:
+//!
+//! - literals of strings, whole and other numbers, `true`, `false`, `null`, and lists and maps of
+//!   literals;
+//! - fields and indexes, `has(…)`, `in`, `==`, `!=`, `<`, `<=`, `>`, `>=`;
+//! - `!`, `&&`, `||` and `… ? … : …`, where an error on one side of `&&` or `||` does not matter if
+//!   the other side decides;
+//! - `+`, `-`, `*`, `/` and `%` of numbers, timestamps and durations, overflow being an error;
+//! - `size`, `contains`, `startsWith`, `endsWith`, `matches`, and `exists` and `all` over lists and
+//!   the keys of maps;
+//! - `timestamp`, `duration`, `int`, `double`, `getHours`, `getMinutes` and `getDayOfWeek`.
+//!
+//! The rest of it does not compile: unsigned numbers, bytes, strings and lists put together, lists
+//! that are not of literals. Expressions are typed as far as their variables are: what can only
+//! fail does not compile either.
+
+mod ast;
+mod check;
+mod eval;
+mod invalid;
+mod node;
+mod parse;
+mod text;
+mod time;
+mod types;
+mod value;
+mod word;
+
+pub use eval::{Failure, MAX_STEPS};
+pub use invalid::Invalid;
+pub use types::Type;
+pub use value::{List, Value};
+
+/// The longest expression, in bytes.
+pub const MAX_BYTES: usize = 4_096;
+
+/// How deep an expression may be nested; of `a + b + c`, `a + b` is one deeper.
+pub const MAX_DEPTH: usize = 64;
+
+/// How many `exists` and `all` may stand one in the other.
+pub const MAX_LOCALS: usize = 4;
+
+/// An expression that is ready to be evaluated.
+#[derive(Debug)]
+pub struct Program {
+    root: node::Node,
+}
+
+/// The variables of a kind of expression.
+pub trait Names {
+    /// The variable that an expression means which names `first` and then, as far as it does,
+    /// fields of it.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the name.
+    fn resolve(&mut self, first: &str, fields: &[&str]) -> Result<Variable, Unknown>;
+}
+
+/// A variable, and what it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Variable {
+    /// By what it is asked for.
+    pub id: u16,
+    /// What its values are.
+    pub of: Type,
+    /// How many of the fields belong to its name.
+    pub fields: usize,
+}
+
+/// There is no such variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    /// Which part of the name it is about: 0 for the first name, and then its fields.
+    pub part: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+/// The values of variables.
+pub trait Facts {
+    /// The value of the variable with this `id`.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Missing`] where there is none, and others where it is not what it should be.
+    fn value(&self, id: u16) -> Result<Value<'_>, Failure>;
+}
+
+impl Program {
+    /// Compiles an expression that says yes or no.
+    ///
+    /// # Errors
+    ///
+    /// Where it is wrong first, and how.
+    pub fn compile(source: &str, names: &mut dyn Names) -> Result<Self, Invalid> {
+        if source.len() > MAX_BYTES {
+            return Err(Invalid::new(0, format!("expected at most {MAX_BYTES} bytes")));
+        }
+        let ast = parse::parse(source)?;
+        let at = ast.at;
+        let (root, of) = check::check(ast, names)?;
+        if !of.may_be(&Type::Bool) {
+            return Err(Invalid::new(at, format!("expected what is true or false, not {of}")));
+        }
+        Ok(Self { root })
+    }
+
+    /// Whether it is true of these facts.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] where it is neither true nor false.
+    pub fn holds(&self, facts: &dyn Facts) -> Result<bool, Failure> {
+        match eval::eval(&self.root, facts)? {
+            Value::Bool(holds) => Ok(holds),
+            _ => Err(Failure::Mistyped),
+        }
+    }
+}

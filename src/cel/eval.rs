@@ -1,0 +1,401 @@
+//! What becomes of an expression.
+
+use std::cmp::Ordering;
+
+use serde_json::Value as Json;
+
+use super::node::{Arithmetic, Binary, Node, Order, Quantifier, Unary};
+use super::value::Value;
+use super::{Facts, MAX_LOCALS, time};
+
+/// How many parts of an expression, and values that are compared with them, are looked at before it
+/// has failed.
+pub const MAX_STEPS: u32 = 20_000;
+
+/// Why an expression has no value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Failure {
+    /// A number was divided by zero.
+    DividedByZero,
+    /// What is asked about is not there.
+    Missing,
+    /// A value is not of the type that it would have to be.
+    Mistyped,
+    /// A result is beyond what its type holds.
+    Overflow,
+    /// It takes more than [`MAX_STEPS`].
+    TooManySteps,
+    /// A text is not what is to be read from it.
+    Unreadable,
+}
+
+impl Failure {
+    /// What is wrong, in words.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::DividedByZero => "a condition divides by zero",
+            Self::Missing => "a condition asks about what is not there",
+            Self::Mistyped => "a condition asks about what is not of the type that it should be",
+            Self::Overflow => "a condition comes to a number that is too large",
+            Self::TooManySteps => "a condition takes too many steps",
+            Self::Unreadable => "a condition asks about a text that is no such value",
+        }
+    }
+}
+
+/// The value of an expression.
+pub(super) fn eval<'a>(node: &'a Node, facts: &'a dyn Facts) -> Result<Value<'a>, Failure> {
+    let locals = [Value::Null; MAX_LOCALS];
+    Evaluation { facts, locals, depth: 0, steps: MAX_STEPS }.eval(node)
+}
+
+struct Evaluation<'a> {
+    facts: &'a dyn Facts,
+    locals: [Value<'a>; MAX_LOCALS],
+    /// How many locals there are.
+    depth: usize,
+    steps: u32,
+}
+
+impl<'a> Evaluation<'a> {
+    fn step(&mut self) -> Result<(), Failure> {
+        self.steps = self.steps.checked_sub(1).ok_or(Failure::TooManySteps)?;
+        Ok(())
+    }
+
+    fn eval(&mut self, node: &'a Node) -> Result<Value<'a>, Failure> {
+        self.step()?;
+        Ok(match node {
+            Node::Null => Value::Null,
+            Node::Bool(is) => Value::Bool(*is),
+            Node::Int(number) => Value::Int(*number),
+            Node::Double(number) => Value::Double(*number),
+            Node::Text(text) => Value::Text(text),
+            Node::Literal(value) => value.into(),
+            Node::Timestamp(moment) => Value::Timestamp(*moment),
+            Node::Duration(span) => Value::Duration(*span),
+            Node::Variable(id) => self.facts.value(*id)?,
+            Node::HasVariable(id) => match self.facts.value(*id) {
+                Ok(_) => Value::Bool(true),
+                Err(Failure::Missing) => Value::Bool(false),
+                Err(failure) => return Err(failure),
+            },
+            Node::Local(place) => *self.locals.get(*place).ok_or(Failure::Missing)?,
+            Node::Field(of, name) => self.field(of, name)?.ok_or(Failure::Missing)?.into(),
+            Node::HasField(of, name) => Value::Bool(self.field(of, name)?.is_some()),
+            Node::Index(both) => self.index(both)?,
+            Node::Not(of) => Value::Bool(!self.truth(of)?),
+            Node::Negate(of) => match self.eval(of)? {
+                Value::Int(number) => Value::Int(number.checked_neg().ok_or(Failure::Overflow)?),
+                Value::Double(number) => Value::Double(-number),
+                _ => return Err(Failure::Mistyped),
+            },
+            Node::Or(both) => Value::Bool(self.decides(both, true)?),
+            Node::And(both) => Value::Bool(self.decides(both, false)?),
+            Node::Choice(parts) => {
+                let [condition, then, otherwise] = &**parts;
+                let chosen = if self.truth(condition)? { then } else { otherwise };
+                self.eval(chosen)?
+            }
+            Node::Equal(both) => Value::Bool(self.are_equal(both)?),
+            Node::Unequal(both) => Value::Bool(!self.are_equal(both)?),
+            Node::Ordered(order, both) => Value::Bool(self.is_ordered(*order, both)?),
+            Node::In(both) => Value::Bool(self.is_in(both)?),
+            Node::Arithmetic(arithmetic, both) => {
+                let [one, two] = &**both;
+                calculate(*arithmetic, self.eval(one)?, self.eval(two)?)?
+            }
+            Node::Unary(function, of) => call(*function, self.eval(of)?)?,
+            Node::Binary(function, both) => {
+                let [one, two] = &**both;
+                match (self.eval(one)?, self.eval(two)?) {
+                    (Value::Text(text), Value::Text(part)) => Value::Bool(match function {
+                        Binary::Contains => text.contains(part),
+                        Binary::StartsWith => text.starts_with(part),
+                        Binary::EndsWith => text.ends_with(part),
+                    }),
+                    _ => return Err(Failure::Mistyped),
+                }
+            }
+            Node::Each(quantifier, both) => self.each(*quantifier, both)?,
+        })
+    }
+
+    fn truth(&mut self, node: &'a Node) -> Result<bool, Failure> {
+        match self.eval(node)? {
+            Value::Bool(is) => Ok(is),
+            _ => Err(Failure::Mistyped),
+        }
+    }
+
+    /// `||` and `&&`: either side that is `decisive` decides, whatever the other is.
+    fn decides(&mut self, both: &'a [Node; 2], decisive: bool) -> Result<bool, Failure> {
+        let [one, two] = both;
+        match self.truth(one) {
+            Ok(is) if is == decisive => Ok(decisive),
+            Ok(_) => self.truth(two),
+            Err(failure) => match self.truth(two) {
+                Ok(is) if is == decisive => Ok(decisive),
+                Ok(_) | Err(_) => Err(failure),
+            },
+        }
+    }
+
+    fn field(&mut self, of: &'a Node, name: &str) -> Result<Option<&'a Json>, Failure> {
+        match self.eval(of)? {
+            Value::Map(map) => Ok(map.get(name)),
+            _ => Err(Failure::Mistyped),
+        }
+    }
+
+    fn index(&mut self, [of, index]: &'a [Node; 2]) -> Result<Value<'a>, Failure> {
+        let found = match (self.eval(of)?, self.eval(index)?) {
+            (Value::List(list), Value::Int(place)) => {
+                usize::try_from(place).ok().and_then(|place| list.get(place))
+            }
+            (Value::Map(map), Value::Text(name)) => map.get(name),
+            _ => return Err(Failure::Mistyped),
+        };
+        found.map(Value::from).ok_or(Failure::Missing)
+    }
+
+    fn are_equal(&mut self, [one, two]: &'a [Node; 2]) -> Result<bool, Failure> {
+        let (one, two) = (self.eval(one)?, self.eval(two)?);
+        self.equal(one, two)
+    }
+
+    fn equal(&mut self, one: Value<'a>, two: Value<'a>) -> Result<bool, Failure> {
+        self.step()?;
+        Ok(match (one, two) {
+            (Value::Null, Value::Null) => true,
+            (Value::Bool(one), Value::Bool(two)) => one == two,
+            (Value::Text(one), Value::Text(two)) => one == two,
+            (Value::Timestamp(one), Value::Timestamp(two)) => one == two,
+            (Value::Duration(one), Value::Duration(two)) => one == two,
+            (Value::Int(_) | Value::Double(_), Value::Int(_) | Value::Double(_)) => {
+                numbers(one, two) == Some(Ordering::Equal)
+            }
+            (Value::List(one), Value::List(two)) => {
+                if one.len() != two.len() {
+                    return Ok(false);
+                }
+                for (one, two) in one.iter().zip(two) {
+                    if !self.equal(one.into(), two.into())? {
+                        return Ok(false);
+                    }
+                }
+                true
+            }
+            (Value::Map(one), Value::Map(two)) => {
+                if one.len() != two.len() {
+                    return Ok(false);
+                }
+                for (name, one) in one {
+                    let Some(two) = two.get(name) else { return Ok(false) };
+                    if !self.equal(one.into(), two.into())? {
+                        return Ok(false);
+                    }
+                }
+                true
+            }
+            _ => false,
+        })
+    }
+
+    fn is_ordered(&mut self, order: Order, [one, two]: &'a [Node; 2]) -> Result<bool, Failure> {
+        let (one, two) = (self.eval(one)?, self.eval(two)?);
+        let ordering = match (one, two) {
+            (Value::Bool(one), Value::Bool(two)) => Some(one.cmp(&two)),
+            (Value::Text(one), Value::Text(two)) => Some(one.cmp(two)),
+            (Value::Timestamp(one), Value::Timestamp(two)) => Some(one.cmp(&two)),
+            (Value::Duration(one), Value::Duration(two)) => Some(one.cmp(&two)),
+            (Value::Int(_) | Value::Double(_), Value::Int(_) | Value::Double(_)) => {
+                numbers(one, two)
+            }
+            _ => return Err(Failure::Mistyped),
+        };
+        // What is no number comes neither before nor after anything.
+        let ordering = ordering.ok_or(Failure::Mistyped)?;
+        Ok(match order {
+            Order::Less => ordering.is_lt(),
+            Order::LessOrEqual => ordering.is_le(),
+            Order::Greater => ordering.is_gt(),
+            Order::GreaterOrEqual => ordering.is_ge(),
+        })
+    }
+
+    fn is_in(&mut self, [one, two]: &'a [Node; 2]) -> Result<bool, Failure> {
+        match (self.eval(one)?, self.eval(two)?) {
+            (one, Value::List(list)) => {
+                for element in list {
+                    if self.equal(one, element.into())? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            (Value::Text(name), Value::Map(map)) => Ok(map.contains_key(name)),
+            // What may be a name in other maps.
+            (Value::Bool(_) | Value::Int(_) | Value::Double(_), Value::Map(_)) => Ok(false),
+            _ => Err(Failure::Mistyped),
+        }
+    }
+
+    fn each(
+        &mut self,
+        quantifier: Quantifier,
+        [of, body]: &'a [Node; 2],
+    ) -> Result<Value<'a>, Failure> {
+        match self.eval(of)? {
+            Value::List(list) => self.each_of(quantifier, list.iter().map(Value::from), body),
+            Value::Map(map) => {
+                self.each_of(quantifier, map.keys().map(|name| Value::Text(name)), body)
+            }
+            _ => Err(Failure::Mistyped),
+        }
+    }
+
+    /// As `||` or `&&` of them all: one that decides does, whatever failed before.
+    fn each_of(
+        &mut self,
+        quantifier: Quantifier,
+        values: impl Iterator<Item = Value<'a>>,
+        body: &'a Node,
+    ) -> Result<Value<'a>, Failure> {
+        let decisive = matches!(quantifier, Quantifier::Exists);
+        let mut failure = None;
+        let place = self.depth;
+        for value in values {
+            *self.locals.get_mut(place).ok_or(Failure::TooManySteps)? = value;
+            self.depth = place.saturating_add(1);
+            let truth = self.truth(body);
+            self.depth = place;
+            match truth {
+                Ok(is) if is == decisive => return Ok(Value::Bool(decisive)),
+                Ok(_) => {}
+                Err(Failure::TooManySteps) => return Err(Failure::TooManySteps),
+                Err(other) => failure = failure.or(Some(other)),
+            }
+        }
+        failure.map_or(Ok(Value::Bool(!decisive)), Err)
+    }
+}
+
+/// How two numbers compare, whole or not; not at all if one is no number.
+fn numbers(one: Value<'_>, two: Value<'_>) -> Option<Ordering> {
+    match (one, two) {
+        (Value::Int(one), Value::Int(two)) => Some(one.cmp(&two)),
+        (Value::Double(one), Value::Double(two)) => one.partial_cmp(&two),
+        (Value::Int(one), Value::Double(two)) => whole_and_other(one, two),
+        (Value::Double(one), Value::Int(two)) => whole_and_other(two, one).map(Ordering::reverse),
+        _ => None,
+    }
+}
+
+/// How they compare by value: a whole number is not rounded for it.
+fn whole_and_other(whole: i64, other: f64) -> Option<Ordering> {
+    if other.is_nan() {
+        return None;
+    }
+    // Beyond the range of whole numbers a conversion saturates, and the truth is clear.
+    let above = 9_223_372_036_854_775_808.0;
+    if other >= above {
+        return Some(Ordering::Less);
+    }
+    if other < -above {
+        return Some(Ordering::Greater);
+    }
+    let floor = other.floor();
+    Some(whole.cmp(&(floor as i64)).then(if other > floor {
+        Ordering::Less
+    } else {
+        Ordering::Equal
+    }))
+}
+
+fn calculate<'a>(
+    arithmetic: Arithmetic,
+    one: Value<'a>,
+    two: Value<'a>,
+) -> Result<Value<'a>, Failure> {
+    use Arithmetic::{Add, Divide, Multiply, Remainder, Subtract};
+    let result = match (one, two) {
+        (Value::Int(_), Value::Int(0)) if matches!(arithmetic, Divide | Remainder) => {
+            return Err(Failure::DividedByZero);
+        }
+        (Value::Int(one), Value::Int(two)) => match arithmetic {
+            Add => one.checked_add(two),
+            Subtract => one.checked_sub(two),
+            Multiply => one.checked_mul(two),
+            Divide => one.checked_div(two),
+            Remainder => one.checked_rem(two),
+        }
+        .map(Value::Int),
+        (Value::Double(one), Value::Double(two)) => Some(Value::Double(match arithmetic {
+            Add => one + two,
+            Subtract => one - two,
+            Multiply => one * two,
+            Divide => one / two,
+            Remainder => return Err(Failure::Mistyped),
+        })),
+        (Value::Duration(one), Value::Duration(two)) => match arithmetic {
+            Add => one.checked_add(two),
+            Subtract => one.checked_sub(two),
+            Multiply | Divide | Remainder => return Err(Failure::Mistyped),
+        }
+        .map(Value::Duration),
+        (Value::Timestamp(moment), Value::Duration(span)) => match arithmetic {
+            Add => time::within(moment.saturating_add(i128::from(span))),
+            Subtract => time::within(moment.saturating_sub(i128::from(span))),
+            Multiply | Divide | Remainder => return Err(Failure::Mistyped),
+        }
+        .map(Value::Timestamp),
+        (Value::Duration(span), Value::Timestamp(moment)) if matches!(arithmetic, Add) => {
+            time::within(moment.saturating_add(i128::from(span))).map(Value::Timestamp)
+        }
+        (Value::Timestamp(one), Value::Timestamp(two)) if matches!(arithmetic, Subtract) => {
+            i64::try_from(one.saturating_sub(two)).ok().map(Value::Duration)
+        }
+        _ => return Err(Failure::Mistyped),
+    };
+    result.ok_or(Failure::Overflow)
+}
+
+fn call(function: Unary, of: Value<'_>) -> Result<Value<'_>, Failure> {
+    let size = |size: usize| Value::Int(i64::try_from(size).unwrap_or(i64::MAX));
+    Ok(match (function, of) {
+        (Unary::Size, Value::Text(text)) => size(text.chars().count()),
+        (Unary::Size, Value::List(list)) => size(list.len()),
+        (Unary::Size, Value::Map(map)) => size(map.len()),
+        (Unary::Int, Value::Int(_))
+        | (Unary::Double, Value::Double(_))
+        | (Unary::Timestamp, Value::Timestamp(_))
+        | (Unary::Duration, Value::Duration(_)) => of,
+        (Unary::Int, Value::Double(number)) => {
+            // The ends are open: they are beyond what is rounded to them.
+            let is_held =
+                number > -9_223_372_036_854_775_808.0 && number < 9_223_372_036_854_775_808.0;
+            if !is_held {
+                return Err(Failure::Overflow);
+            }
+            Value::Int(number as i64)
+        }
+        (Unary::Int, Value::Timestamp(moment)) => Value::Int(time::seconds(moment)),
+        (Unary::Double, Value::Int(number)) => Value::Double(number as f64),
+        (Unary::Timestamp, Value::Text(text)) => {
+            Value::Timestamp(time::timestamp(text).ok_or(Failure::Unreadable)?)
+        }
+        (Unary::Timestamp, Value::Int(seconds)) => {
+            Value::Timestamp(time::of_seconds(seconds).ok_or(Failure::Overflow)?)
+        }
+        (Unary::Duration, Value::Text(text)) => {
+            Value::Duration(time::duration(text).ok_or(Failure::Unreadable)?)
+        }
+        (Unary::Hours, Value::Timestamp(moment)) => Value::Int(time::second_of_day(moment) / 3_600),
+        (Unary::Minutes, Value::Timestamp(moment)) => {
+            Value::Int(time::second_of_day(moment) / 60 % 60)
+        }
+        (Unary::DayOfWeek, Value::Timestamp(moment)) => Value::Int(time::day_of_week(moment)),
+        _ => return Err(Failure::Mistyped),
+    })
+}

@@ -1,0 +1,85 @@
+//! An expression as it is evaluated: every name resolved, literals read.
+
+use serde_json::Value;
+
+/// A part of an expression.
+#[derive(Debug)]
+pub(super) enum Node {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Double(f64),
+    Text(Box<str>),
+    /// A list or a map of literals.
+    Literal(Value),
+    /// In nanoseconds since the Unix epoch.
+    Timestamp(i128),
+    /// In nanoseconds.
+    Duration(i64),
+    Variable(u16),
+    HasVariable(u16),
+    /// What an `exists` or `all` around it is looking at.
+    Local(usize),
+    Field(Box<Node>, Box<str>),
+    HasField(Box<Node>, Box<str>),
+    Index(Box<[Node; 2]>),
+    Not(Box<Node>),
+    Negate(Box<Node>),
+    Or(Box<[Node; 2]>),
+    And(Box<[Node; 2]>),
+    Choice(Box<[Node; 3]>),
+    Equal(Box<[Node; 2]>),
+    Unequal(Box<[Node; 2]>),
+    Ordered(Order, Box<[Node; 2]>),
+    In(Box<[Node; 2]>),
+    Arithmetic(Arithmetic, Box<[Node; 2]>),
+    Unary(Unary, Box<Node>),
+    Binary(Binary, Box<[Node; 2]>),
+    /// Looks at each of the first with the second.
+    Each(Quantifier, Box<[Node; 2]>),
+}
+
+/// Which of two comes first.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Order {
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Arithmetic {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Remainder,
+}
+
+/// A function of one value.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Unary {
+    Size,
+    Int,
+    Double,
+    Timestamp,
+    Duration,
+    Hours,
+    Minutes,
+    DayOfWeek,
+}
+
+/// A function of two strings.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Binary {
+    Contains,
+    StartsWith,
+    EndsWith,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Quantifier {
+    Exists,
+    All,
+}
