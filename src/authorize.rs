@@ -4,9 +4,12 @@
 //! somebody, only those that the subject's own roles hold too; an agent's only up to its ceiling;
 //! and never what its registration says it never gets.
 
+pub mod facts;
+
 use std::collections::BinaryHeap;
 
 use crate::api_key::ApiKey;
+use crate::cel;
 use crate::denial::{Denial, Refusal};
 use crate::host::Timestamp;
 use crate::policy::{
@@ -14,6 +17,7 @@ use crate::policy::{
 };
 use crate::principal::Principal;
 use crate::token::{Claims, IssuerId};
+use facts::{Facts, OfCredential};
 
 /// What a token may be used for, whatever the request: settled once for a token and a policy.
 #[derive(Clone, Debug)]
@@ -26,13 +30,19 @@ pub struct Grant {
     pub ceiling: Option<RoleId>,
 }
 
-/// Works out what the holder of a token may do.
+/// Works out what the holder of a token may do, of which so much is known.
 ///
 /// # Errors
 ///
 /// [`Denial::AgentUnknown`] for an unregistered agent that the policy turns away,
-/// [`Denial::ConditionFailed`] when the agent's own conditions do not hold.
-pub fn grant(policy: &Policy, principal: &Principal, claims: &Claims) -> Result<Grant, Denial> {
+/// [`Denial::ConditionFailed`] or [`Denial::ConditionError`] when the agent's own conditions do not
+/// hold, as far as they ask about no request.
+pub fn grant(
+    policy: &Policy,
+    principal: &Principal,
+    known: &OfCredential<'_>,
+) -> Result<Grant, Refusal> {
+    let claims = known.claims;
     let scopes = principal.scopes(policy, claims);
     let scope_roles = scopes.filter_map(|scope| policy.scopes.get(scope).copied());
     let mut scope_roles = BinaryHeap::from_iter(scope_roles).into_sorted_vec();
@@ -45,14 +55,15 @@ pub fn grant(policy: &Policy, principal: &Principal, claims: &Claims) -> Result<
     if principal.kind == Kind::Agent {
         let role = match principal.registered().and_then(|id| policy.agents.get(id)) {
             Some(agent) => {
-                holds(&agent.require, claims)?;
+                let settled = agent.require.iter().filter(|condition| !condition.is_of_request);
+                hold(settled, claims, known)?;
                 for permission in &agent.never {
                     permissions.remove(*permission);
                 }
                 agent.ceiling
             }
             None => match policy.agents.unregistered {
-                Unregistered::Deny => return Err(Denial::AgentUnknown),
+                Unregistered::Deny => return Err(Denial::AgentUnknown.into()),
                 Unregistered::Ceiling(role) => role,
             },
         };
@@ -131,13 +142,23 @@ pub fn check(
     Err(Denial::InsufficientScope)
 }
 
-/// Whether the conditions of an operation hold.
+/// Whether the conditions of an operation hold, and those of the agent that ask about a request.
 ///
 /// # Errors
 ///
-/// [`Denial::ConditionFailed`] when one does not.
-pub fn require(operation: &Operation, claims: &Claims) -> Result<(), Denial> {
-    holds(&operation.require, claims)
+/// [`Denial::ConditionFailed`] when one does not, [`Denial::ConditionError`] where that cannot be
+/// told.
+pub fn require(
+    operation: &Operation,
+    principal: Option<&Principal>,
+    facts: &Facts<'_>,
+) -> Result<(), Refusal> {
+    let agent = principal.filter(|principal| principal.kind == Kind::Agent);
+    let agent = agent.and_then(Principal::registered);
+    let agent = agent.and_then(|id| facts.policy.agents.get(id)).filter(|one| one.asks_request);
+    let of_agent = agent.map_or(&[][..], |agent| &agent.require).iter();
+    let of_agent = of_agent.filter(|condition| condition.is_of_request);
+    hold(of_agent.chain(&operation.require), facts.credential.claims, facts)
 }
 
 /// Whether the user has logged in as `permission` asks (RFC 9470).
@@ -163,10 +184,19 @@ pub fn step_up(
     }
 }
 
-fn holds(conditions: &[Condition], claims: &Claims) -> Result<(), Denial> {
-    if conditions.iter().all(|condition| condition.holds(claims)) {
-        Ok(())
-    } else {
-        Err(Denial::ConditionFailed)
+fn hold<'a>(
+    conditions: impl Iterator<Item = &'a Condition>,
+    claims: &Claims,
+    facts: &dyn cel::Facts,
+) -> Result<(), Refusal> {
+    for condition in conditions {
+        match condition.test(claims, facts) {
+            Ok(true) => {}
+            Ok(false) => return Err(Denial::ConditionFailed.into()),
+            Err(failure) => {
+                return Err(Refusal::because(Denial::ConditionError, failure.reason()));
+            }
+        }
     }
+    Ok(())
 }

@@ -17,6 +17,7 @@ pub use request::{MAX_HEADERS, Request};
 
 use crate::audit::{self, Event, Members, Record};
 use crate::authorize;
+use crate::authorize::facts::Facts;
 use crate::binding::{Binding, Bindings, Dpop, Nonces, Unproven};
 use crate::denial::{Denial, Refusal, Reply, Told, Wait};
 use crate::feed::{Feeds, News, Response};
@@ -25,6 +26,7 @@ use crate::host::{Host, Timestamp};
 use crate::introspection::Introspection;
 use crate::limit::{self, Charge, Leases, RateLimit, Usages};
 use crate::policy::{Access, Operation, PermissionId, Policy};
+use crate::principal::attributes::{self, Values};
 use crate::revocation::Revocations;
 use crate::route::NormalPath;
 use crate::session::{Session, Sessions};
@@ -152,6 +154,8 @@ struct Seen<'e> {
     scheme: Scheme,
     /// The nonce that the caller's next proof is to have.
     next_nonce: Option<String>,
+    /// What a proxy before us says of the agent.
+    said: Values,
 }
 
 /// What came through the whole walk.
@@ -318,7 +322,20 @@ impl Engine {
         }
 
         // Authorize: may they do this.
-        self.authorize(session, operation, permission, now)?;
+        if let Some(principal) = session.principal() {
+            let (known, headers) = (&session.attributes, request.headers);
+            seen.said = attributes::of_request(&self.policy, principal, known, headers, host)?;
+        }
+        let facts = Facts {
+            policy: &self.policy,
+            credential: session.credential(),
+            attributes: &seen.said,
+            method: request.method,
+            path: &path,
+            headers: request.headers,
+            now,
+        };
+        self.authorize(session, operation, permission, &facts)?;
         witness.saw(Step::Authorized);
 
         // Limit: may they do it again already.
@@ -332,12 +349,13 @@ impl Engine {
         session: &Session,
         operation: &Operation,
         permission: PermissionId,
-        now: Timestamp,
+        facts: &Facts<'_>,
     ) -> Result<(), Refusal> {
         let grant = session.standing.as_ref().map_err(|refusal| *refusal)?;
         authorize::check(&self.policy, session.principal(), grant, permission)?;
-        authorize::require(operation, &session.claims)?;
-        authorize::step_up(&self.policy, session.principal(), permission, &session.claims, now)?;
+        authorize::require(operation, session.principal(), facts)?;
+        let (claims, now) = (&session.claims, facts.now);
+        authorize::step_up(&self.policy, session.principal(), permission, claims, now)?;
         Ok(())
     }
 
@@ -434,6 +452,7 @@ impl Engine {
             operation: seen.operation.map(|operation| &operation.members),
             request_id: sifted.request_id,
             caller: seen.session.as_ref().map(|session| &session.members),
+            said: &Members::of_attributes(&self.policy, &seen.said),
         };
         Record { line: event.line(), log: self.policy.audit_log }
     }

@@ -20,8 +20,13 @@ pub enum Denial {
     AgentForbidden,
     /// The agent is not registered and the policy turns such agents away.
     AgentUnknown,
+    /// What is said of the agent is not of the type that the policy says it is.
+    AttributeInvalid,
     /// The policy turns the client away, or one that the token went through.
     ClientBlocked,
+    /// A condition of the route or of the agent asks about what is not there, or is not what it
+    /// should be.
+    ConditionError,
     /// A `require` of the route or of the agent does not hold.
     ConditionFailed,
     /// The chain of actors is longer than the policy allows, or leads back, or through a pair of them
@@ -66,12 +71,14 @@ pub enum Denial {
 
 impl Denial {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::AgentBlocked,
         Self::AgentCeiling,
         Self::AgentForbidden,
         Self::AgentUnknown,
+        Self::AttributeInvalid,
         Self::ClientBlocked,
+        Self::ConditionError,
         Self::ConditionFailed,
         Self::DelegationForbidden,
         Self::ExpiredToken,
@@ -100,7 +107,9 @@ impl Denial {
             Self::AgentCeiling => "agent_ceiling",
             Self::AgentForbidden => "agent_forbidden",
             Self::AgentUnknown => "agent_unknown",
+            Self::AttributeInvalid => "attribute_invalid",
             Self::ClientBlocked => "client_blocked",
+            Self::ConditionError => "condition_error",
             Self::ConditionFailed => "condition_failed",
             Self::DelegationForbidden => "delegation_forbidden",
             Self::ExpiredToken => "expired_token",
@@ -130,8 +139,12 @@ impl Denial {
             Self::AgentCeiling => "the operation lies beyond what this agent may ever do",
             Self::AgentForbidden => "this agent never gets the permission the operation needs",
             Self::AgentUnknown => "this agent is not registered with the API",
+            Self::AttributeInvalid => "what is said of this agent is not of the type it should be",
             Self::ClientBlocked => "the operator has blocked this client",
-            Self::ConditionFailed => "the token does not fulfil a condition of the operation",
+            Self::ConditionError => {
+                "a condition asks about what is not there or not as it should be"
+            }
+            Self::ConditionFailed => "the request does not fulfil a condition",
             Self::DelegationForbidden => "authority must not come to this agent in this way",
             Self::ExpiredToken => "the token has expired: get a new one",
             Self::InsufficientScope => "the token lacks a scope that the operation needs",
@@ -177,7 +190,9 @@ impl Denial {
             | Self::AgentCeiling
             | Self::AgentForbidden
             | Self::AgentUnknown
+            | Self::AttributeInvalid
             | Self::ClientBlocked
+            | Self::ConditionError
             | Self::ConditionFailed
             | Self::DelegationForbidden
             | Self::InsufficientScope

@@ -7,6 +7,7 @@
 
 mod agent;
 mod api_keys;
+mod attributes;
 mod binding;
 mod caller;
 mod condition;
@@ -29,6 +30,7 @@ mod shape;
 pub mod source;
 mod step_up;
 mod unknown;
+mod vocabulary;
 mod warning;
 pub mod wire;
 
@@ -38,6 +40,7 @@ use hashbrown::HashMap;
 use serde_json::Value;
 
 pub use agent::{Agent, AgentId, Agents, Unregistered};
+pub use attributes::{Attribute, Attributes, MAX_ATTRIBUTES};
 pub use binding::Required;
 pub use caller::{CallerRule, Kind, Matches};
 pub use condition::Condition;
@@ -54,6 +57,8 @@ pub use resource::Resource;
 pub use role::{MAX_ROLES, RoleId, Roles};
 pub use shape::{Misshapen, Party, Shape};
 pub use step_up::{StepUp, StepUps};
+pub(crate) use vocabulary::TOKEN;
+pub use vocabulary::{Variable, Vocabulary};
 pub use wire::AuditLog;
 
 use crate::api_key::ApiKeys;
@@ -63,6 +68,7 @@ use crate::feed::{Subscription, Url};
 use crate::limit::{Class, Rate};
 use crate::revocation::Revocations;
 use crate::route::Table;
+use vocabulary::Scope;
 
 /// The most scopes, agents, routes or revocations of a kind that a policy may have, of each.
 pub const MAX_ENTRIES: usize = 65_536;
@@ -86,6 +92,10 @@ pub struct Policy {
     pub callers: Vec<CallerRule>,
     /// The agents that are known.
     pub agents: Agents,
+    /// What is known of agents besides their names.
+    pub attributes: Attributes,
+    /// All that conditions ask about.
+    pub vocabulary: Vocabulary,
     /// How far authority may be handed on.
     pub delegation: Delegation,
     /// The operations, by method and path.
@@ -164,6 +174,8 @@ impl Policy {
             callers,
             agents,
             unregistered_agents,
+            attributes,
+            trusted_hops,
             delegation,
             routes,
             limits,
@@ -214,10 +226,19 @@ impl Policy {
         let roles = Roles::compile(&roles, &mut permissions, problems);
         let lifetimes = Lifetimes::compile(&scopes);
         let scopes = compile_scopes(&scopes, &roles, problems);
+        let attributes = Attributes::compile(attributes, &trusted_hops, &firewall, problems);
+        let mut vocabulary = Vocabulary::default();
+        let mut scope = Scope {
+            vocabulary: &mut vocabulary,
+            attributes: &attributes,
+            pattern: None,
+            asks_request: false,
+        };
         let agents = Agents::compile(
             agents,
             unregistered_agents,
             (&trusted, &roles, &permissions),
+            &mut scope,
             problems,
         );
         let api_keys =
@@ -234,6 +255,7 @@ impl Policy {
             resource.as_ref().map(|resource| &resource.metadata_path),
             &permissions,
             &smallest_scopes(&scopes, &roles),
+            &mut scope,
             problems,
         );
         Self {
@@ -263,6 +285,8 @@ impl Policy {
             roles,
             scopes,
             agents,
+            attributes,
+            vocabulary,
             operations,
             firewall,
         }

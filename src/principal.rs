@@ -4,6 +4,8 @@
 //! history, told to the auditors and never asked for a permission. `may_act` says who might
 //! become an actor and makes nobody one (§4.4).
 
+pub mod attributes;
+
 use serde_json::Value;
 
 use crate::api_key::ApiKey;

@@ -11,6 +11,7 @@ use hashbrown::{Equivalent, HashMap};
 
 use crate::api_key::ApiKey;
 use crate::audit::{Members, identity};
+use crate::authorize::facts::{self, Known, OfCredential};
 use crate::authorize::{self, Grant};
 use crate::binding::{Binding, Unproven};
 use crate::denial::{Denial, Refusal};
@@ -19,6 +20,7 @@ use crate::fields::Fields;
 use crate::host::Timestamp;
 use crate::limit::BucketKey;
 use crate::policy::{Kind, Limits, Per, Policy};
+use crate::principal::attributes::{self, Values};
 use crate::principal::{Caller, Principal};
 use crate::revocation::{Revocation, Revocations, What};
 use crate::token::{Claims, Rejected, Signer, Verified};
@@ -36,6 +38,10 @@ pub struct Session {
     pub binding: Option<Binding>,
     /// What the token says, for conditions.
     pub claims: Claims,
+    /// What is known of the agent by the policy and the token.
+    pub attributes: Values,
+    /// What the credential settles of what conditions ask.
+    pub known: Known,
     /// Their bucket in each of the limits of their class.
     pub buckets: Vec<BucketKey>,
     /// The headers that tell the backend of them.
@@ -78,17 +84,29 @@ impl Session {
         let ended = verified.status.filter(|status| !status.is_valid());
         let revocation = revocation(policy, taken, &principal, &verified.claims)
             .or_else(|| ended.map(|status| Revocation::by_status(status.index)));
-        let standing = match revocation {
-            Some(revocation) => Err(revocation.refusal()),
-            None => authorize::grant(policy, &principal, &verified.claims)
-                .map_err(Refusal::from)
-                .and_then(|grant| authorize::delegation(policy, &principal).map(|()| grant)),
+        let (attributes, invalid) = match attributes::of_token(policy, &principal, &verified.claims)
+        {
+            Ok(attributes) => (attributes, None),
+            Err(denial) => (Values::new(), Some(denial)),
         };
         let buckets = buckets(policy, &principal);
-        let members = Members::of_caller(policy, &principal, binding, revocation);
+        let members = Members::of_caller(policy, &principal, &attributes, binding, revocation);
         let caller = Caller::Token(principal);
+        let known = facts::known(policy, &caller, &attributes);
+        let standing = match (revocation, invalid, &caller) {
+            (Some(revocation), ..) => Err(revocation.refusal()),
+            (None, Some(denial), _) => Err(denial.into()),
+            (None, None, Caller::Key(_)) => Err(Denial::InvalidToken.into()),
+            (None, None, Caller::Token(principal)) => {
+                let known = OfCredential { claims: &verified.claims, known: &known };
+                authorize::grant(policy, principal, &known)
+                    .and_then(|grant| authorize::delegation(policy, principal).map(|()| grant))
+            }
+        };
         let headers = standing.as_ref().map(|grant| identity(policy, &caller, grant).into());
         Ok(Self {
+            attributes,
+            known,
             buckets,
             headers: headers.unwrap_or_default(),
             members,
@@ -128,6 +146,8 @@ impl Session {
         let caller = Caller::Key(key.clone());
         let headers = standing.as_ref().map(|grant| identity(policy, &caller, grant).into());
         Ok(Self {
+            attributes: Values::new(),
+            known: facts::known(policy, &caller, &Values::new()),
             buckets: key_buckets(policy, key),
             headers: headers.unwrap_or_default(),
             members: Members::of_key(key, span.due, revocation),
@@ -150,6 +170,11 @@ impl Session {
             Caller::Key(_) => None,
             Caller::Token(principal) => Some(principal),
         }
+    }
+
+    /// What is known of it before there is a request.
+    pub const fn credential(&self) -> OfCredential<'_> {
+        OfCredential { claims: &self.claims, known: &self.known }
     }
 
     /// Whether as much of it is taken back now as was when it was opened.

@@ -23,6 +23,9 @@ pub const OLGA: Person = Person { subject: "olga", role: "admin" };
 /// Who may read.
 pub const REX: Person = Person { subject: "rex", role: "reader" };
 
+/// The claim in which agents say how sure they are of themselves.
+pub const CONFIDENCE: &str = "agent_confidence";
+
 /// An agent that the policy lets edit, but not deals.
 pub const SUPPORT_BOT: &str = "support-bot";
 /// An agent that the policy lets read.
@@ -118,9 +121,10 @@ pub fn human(person: Person, scope: &str) -> AccessToken {
     new().subject(person.subject).client("crm-web").roles(&[person.role]).scope(scope)
 }
 
-/// A token with which `agent` calls for `person`.
+/// A token with which `agent`, which is sure of itself, calls for `person`.
 pub fn acting(agent: &str, person: Person, scope: &str) -> AccessToken {
-    new().subject(person.subject).client(agent).actor(agent).roles(&[person.role]).scope(scope)
+    let token = new().subject(person.subject).client(agent).actor(agent);
+    token.roles(&[person.role]).scope(scope).claim(CONFIDENCE, 0.9)
 }
 
 /// A token with which `agent` calls for itself.

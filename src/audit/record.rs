@@ -1,11 +1,14 @@
 //! The line that each decision leaves behind: one JSON object.
 
+use serde_json::{Map, Value};
+
 use super::{json, time};
 use crate::api_key::ApiKey;
 use crate::binding::Binding;
 use crate::host::Timestamp;
 use crate::policy::{AuditLog, Kind, Policy};
 use crate::principal::Principal;
+use crate::principal::attributes::Values;
 use crate::revocation::Revocation;
 
 /// The longest path that is written down, in bytes; the query never is.
@@ -50,6 +53,15 @@ impl Members {
         Self(members)
     }
 
+    /// What is recorded of what a proxy before us says of an agent.
+    pub fn of_attributes(policy: &Policy, values: &Values) -> Self {
+        let mut members = String::new();
+        if let Some(values) = said(policy, values) {
+            json::plain(&mut members, "request_attributes", values);
+        }
+        Self(members)
+    }
+
     /// What is recorded of an API key, that it is to be replaced, and of the revocation that
     /// refuses it.
     pub fn of_key(key: &ApiKey, due: bool, revocation: Option<Revocation>) -> Self {
@@ -71,6 +83,7 @@ impl Members {
     pub fn of_caller(
         policy: &Policy,
         principal: &Principal,
+        attributes: &Values,
         binding: Option<Binding>,
         revocation: Option<Revocation>,
     ) -> Self {
@@ -83,6 +96,9 @@ impl Members {
             json::plain(&mut members, "registered", agent.registered.is_some());
         }
         json::optional(&mut members, "owner", registered.and_then(|agent| agent.owner.as_deref()));
+        if let Some(attributes) = said(policy, attributes) {
+            json::plain(&mut members, "attributes", attributes);
+        }
         json::text(&mut members, "subject", &principal.subject);
         json::optional(&mut members, "organization", principal.organization.as_deref());
         json::text(&mut members, "client", &principal.client);
@@ -100,6 +116,14 @@ impl Members {
         }
         Self(members)
     }
+}
+
+/// What is said of an agent, by name, where anything is.
+fn said(policy: &Policy, values: &Values) -> Option<Value> {
+    let said = policy.attributes.names().zip(values);
+    let said = said.filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
+    let said = Map::from_iter(said);
+    (!said.is_empty()).then_some(Value::Object(said))
 }
 
 /// What is recorded of one decision.
@@ -123,6 +147,8 @@ pub struct Event<'a> {
     pub request_id: Option<&'a [u8]>,
     /// The caller, once its token is verified.
     pub caller: Option<&'a Members>,
+    /// What a proxy before us says of the agent.
+    pub said: &'a Members,
 }
 
 impl Event<'_> {
@@ -163,6 +189,7 @@ impl Event<'_> {
             Some(caller) => line.push_str(&caller.0),
             None => json::text(&mut line, "kind", "anonymous"),
         }
+        line.push_str(&self.said.0);
         line.push('}');
         line
     }

@@ -1,5 +1,7 @@
 //! An expression as it is written.
 
+use std::borrow::Cow;
+
 /// A part of an expression, and where it begins.
 #[derive(Debug)]
 pub(super) struct Ast<'s> {
@@ -27,11 +29,12 @@ pub(super) enum Kind<'s> {
     Choice(Box<(Ast<'s>, Ast<'s>, Ast<'s>)>),
 }
 
-/// The name of a field, and where it stands.
-#[derive(Clone, Copy, Debug)]
+/// The name of a field, and where it stands: `.name` or `["name"]`.
+#[derive(Debug)]
 pub(super) struct Field<'s> {
     pub(super) at: usize,
-    pub(super) name: &'s str,
+    pub(super) name: Cow<'s, str>,
+    pub(super) is_index: bool,
 }
 
 /// What stands between two parts.

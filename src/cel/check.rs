@@ -143,10 +143,7 @@ impl<'s> Checker<'_, 's> {
             root = *of;
         }
         fields.reverse();
-        let (at, asks_nothing) = (root.at, asks && fields.is_empty());
-        if asks_nothing {
-            return Err(Invalid::new(at, "expected a field, such as `has(token.email)`"));
-        }
+        let at = root.at;
         let Kind::Name(first) = root.kind else {
             let (node, of) = self.check(root)?;
             return select((node, of), &fields, asks);
@@ -156,7 +153,7 @@ impl<'s> Checker<'_, 's> {
             let of = self.locals.get(place).map_or(Type::Dyn, |(_, of)| of.clone());
             return select((Node::Local(place), of), &fields, asks);
         }
-        let called: Vec<&str> = fields.iter().map(|field| field.name).collect();
+        let called: Vec<&str> = fields.iter().map(|field| &*field.name).collect();
         let variable = self.names.resolve(first, &called).map_err(|unknown| Invalid {
             at: unknown
                 .part
@@ -175,17 +172,6 @@ impl<'s> Checker<'_, 's> {
 
     fn index(&mut self, (of, index): (Ast<'s>, Ast<'s>)) -> Checked {
         let (at, place) = (of.at, index.at);
-        // `agent["model"]` is `agent.model`.
-        if let Kind::Name(name) = of.kind
-            && let Kind::Text(_) = &index.kind
-            && !self.locals.iter().any(|(local, _)| *local == name)
-            && self.names.resolve(name, &[]).is_err()
-        {
-            let message = format!("`{name}` is no value of its own");
-            return Err(
-                Invalid::new(at, message).help(format!("`{name}.NAME` is one of its fields"))
-            );
-        }
         let (of_node, of) = self.check(of)?;
         let (index_node, with) = self.check(index)?;
         let (wanted, element) = match of {
@@ -216,8 +202,8 @@ impl<'s> Checker<'_, 's> {
         if name != "has" {
             return self.unary(at, name, argument);
         }
-        match argument.kind {
-            Kind::Field(..) => self.path(argument, true),
+        match &argument.kind {
+            Kind::Field(_, field) if !field.is_index => self.path(argument, true),
             _ => Err(Invalid::new(at, "expected a field, such as `has(token.email)`")),
         }
     }
@@ -424,7 +410,7 @@ fn select((mut node, mut of): (Node, Type), fields: &[Field<'_>], asks: bool) ->
             }
         };
         let is_asked = asks && place.saturating_add(1) == fields.len();
-        let (inner, name) = (Box::new(node), field.name.into());
+        let (inner, name) = (Box::new(node), (*field.name).into());
         (node, of) = match is_asked {
             true => (Node::HasField(inner, name), Type::Bool),
             false => (Node::Field(inner, name), element),

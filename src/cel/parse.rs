@@ -148,25 +148,25 @@ impl<'s> Parser<'s> {
         loop {
             let at = of.at;
             of = if self.takes(b'.')? {
-                let field = Field { at: self.at, name: self.name()? };
-                match self.takes(b'(')? {
-                    true => {
-                        let arguments = self.list(b')')?;
-                        Ast {
-                            at: field.at,
-                            kind: Kind::Call {
-                                name: field.name,
-                                of: Some(Box::new(of)),
-                                arguments,
-                            },
-                        }
-                    }
-                    false => Ast { at, kind: Kind::Field(Box::new(of), field) },
+                let (place, name) = (self.at, self.name()?);
+                if self.takes(b'(')? {
+                    let (of, arguments) = (Some(Box::new(of)), self.list(b')')?);
+                    Ast { at: place, kind: Kind::Call { name, of, arguments } }
+                } else {
+                    let field = Field { at: place, name: name.into(), is_index: false };
+                    Ast { at, kind: Kind::Field(Box::new(of), field) }
                 }
             } else if self.takes(b'[')? {
                 let index = self.expression()?;
                 self.expect(b']')?;
-                Ast { at, kind: Kind::Index(Box::new((of, index))) }
+                let kind = match index {
+                    Ast { at, kind: Kind::Text(name) } => {
+                        let field = Field { at, name: name.into(), is_index: true };
+                        Kind::Field(Box::new(of), field)
+                    }
+                    index => Kind::Index(Box::new((of, index))),
+                };
+                Ast { at, kind }
             } else {
                 return Ok(of);
             };

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use hashbrown::{Equivalent, HashMap};
+use serde_json::Value;
 
 use super::condition::Condition;
 use super::issuers::Trusted;
 use super::permission::{PermissionId, Permissions};
 use super::problem::{Path, Problem, Problems, quoted};
 use super::role::{RoleId, Roles};
+use super::vocabulary::Scope;
 use super::{unknown, wire};
 use crate::token::IssuerId;
 
@@ -23,8 +25,12 @@ pub struct Agent {
     pub ceiling: RoleId,
     /// Permissions it never gets.
     pub never: Vec<PermissionId>,
-    /// Conditions on its token that must all hold.
+    /// Conditions that must all hold.
     pub require: Vec<Condition>,
+    /// Whether any of them asks about the request.
+    pub asks_request: bool,
+    /// What is known of it whatever its token says, by the places of the policy's attributes.
+    pub attributes: Vec<Option<Value>>,
 }
 
 /// What an agent gets that is not registered.
@@ -69,6 +75,7 @@ impl Agents {
         written: BTreeMap<String, wire::Agent>,
         unregistered: wire::UnregisteredAgents,
         (trusted, roles, permissions): (&Trusted, &Roles, &Permissions),
+        scope: &mut Scope<'_>,
         problems: &mut Problems,
     ) -> Self {
         let unregistered = match unregistered {
@@ -87,7 +94,8 @@ impl Agents {
         };
         for ((name, written), id) in written.into_iter().zip((0..).map(AgentId)) {
             let here = Path::root().join("agents").join(name.as_str());
-            let wire::Agent { client, actor, issuer, owner, ceiling, never, require } = written;
+            let wire::Agent { client, actor, issuer, owner, ceiling, never, require, attributes } =
+                written;
             let client = client.unwrap_or_else(|| name.clone());
             let actor = actor.unwrap_or_else(|| client.clone());
             if name.is_empty() || client.is_empty() || actor.is_empty() {
@@ -100,7 +108,10 @@ impl Agents {
                 resolve(permissions, name, || here.join("never").join(index), problems)
             });
             let never: Vec<_> = never.collect();
-            let require = Condition::compile_all(require, &here.join("require"), problems);
+            let require = Condition::all_of(require, scope, &here.join("require"), problems);
+            let asks_request = require.iter().any(|condition| condition.is_of_request);
+            let values = &here.join("attributes");
+            let attributes = scope.attributes.values(attributes, values, problems);
             let (Some(issuer), Some(ceiling)) = (issuer, ceiling) else { continue };
             for (map, kind, value) in
                 [(&mut agents.by_client, "client", client), (&mut agents.by_actor, "actor", actor)]
@@ -110,7 +121,8 @@ impl Agents {
                     problems.add(Problem::new(message).at(here.clone()));
                 }
             }
-            agents.list.push(Agent { name, owner, ceiling, never, require });
+            let agent = Agent { name, owner, ceiling, never, require, asks_request, attributes };
+            agents.list.push(agent);
         }
         agents
     }

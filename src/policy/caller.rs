@@ -69,7 +69,7 @@ pub(super) fn compile(
         };
         let matches = match (when, registered, otherwise) {
             (Some(condition), false, false) => {
-                Condition::compile(condition, &here.join("when"), problems).map(Matches::When)
+                Condition::of_token(condition, &here.join("when"), problems).map(Matches::When)
             }
             (None, true, false) => Some(Matches::Registered),
             (None, false, true) => Some(Matches::Otherwise),
@@ -93,7 +93,7 @@ pub(super) fn compile(
 
 fn default_rules() -> Vec<wire::Caller> {
     let rule = |kind| wire::Caller { kind, when: None, registered: false, otherwise: false };
-    let actor = wire::Condition {
+    let actor = wire::ClaimTest {
         claim: "act".to_owned(),
         exists: Some(true),
         equals: None,
@@ -102,7 +102,7 @@ fn default_rules() -> Vec<wire::Caller> {
         starts_with: None,
     };
     vec![
-        wire::Caller { when: Some(actor), ..rule(wire::CallerKind::Agent) },
+        wire::Caller { when: Some(wire::Condition::Claim(actor)), ..rule(wire::CallerKind::Agent) },
         wire::Caller { registered: true, ..rule(wire::CallerKind::Agent) },
         wire::Caller { otherwise: true, ..rule(wire::CallerKind::Human) },
     ]

@@ -1,20 +1,36 @@
-//! Conditions on a verified token: the simple forms, one claim and one test.
+//! Conditions on who is calling and what for: a test of one claim, or an expression.
 
 use serde_json::Value;
 
 use super::problem::{Path, Problem, Problems};
+use super::vocabulary::{Scope, TOKEN, TokenOnly};
 use super::wire;
+use crate::cel::{self, Facts, Failure, Names, Program};
 use crate::token::{ClaimPath, Claims};
+
+/// A condition.
+#[derive(Debug)]
+pub struct Condition {
+    test: Test,
+    /// Whether it asks about the request, and not only about what a token settles.
+    pub is_of_request: bool,
+}
+
+#[derive(Debug)]
+enum Test {
+    Claim(ClaimTest),
+    Expression(Program),
+}
 
 /// One claim and one test of it.
 #[derive(Clone, Debug)]
-pub struct Condition {
+struct ClaimTest {
     claim: ClaimPath,
-    test: Test,
+    is: Is,
 }
 
 #[derive(Clone, Debug)]
-enum Test {
+enum Is {
     Exists(bool),
     OneOf(Vec<Value>),
     Contains(String),
@@ -22,13 +38,102 @@ enum Test {
 }
 
 impl Condition {
-    /// Reads a condition; what is wrong goes to `problems`.
-    pub(super) fn compile(
+    fn compile(
+        written: wire::Condition,
+        names: &mut dyn Names,
+        here: &Path,
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        let test = match written {
+            wire::Condition::Claim(written) => {
+                Test::Claim(ClaimTest::compile(written, here, problems)?)
+            }
+            wire::Condition::Expression(source) => {
+                let program = Program::compile(&source, names);
+                let program = program.map_err(|invalid| problem(invalid, &source).at(here.clone()));
+                Test::Expression(problems.take(program)?)
+            }
+        };
+        Some(Self { test, is_of_request: false })
+    }
+
+    /// Reads a condition on a token alone; what is wrong goes to `problems`.
+    pub(super) fn of_token(
         written: wire::Condition,
         here: &Path,
         problems: &mut Problems,
     ) -> Option<Self> {
-        let wire::Condition { claim, exists, equals, one_of, contains, starts_with } = written;
+        Self::compile(written, &mut TokenOnly, here, problems)
+    }
+
+    /// The same of each of a list.
+    pub(super) fn all_of_token(
+        written: Vec<wire::Condition>,
+        here: &Path,
+        problems: &mut Problems,
+    ) -> Vec<Self> {
+        let numbered = written.into_iter().enumerate();
+        numbered.filter_map(|(n, one)| Self::of_token(one, &here.join(n), problems)).collect()
+    }
+
+    /// Reads a list of conditions on all that `scope` knows.
+    pub(super) fn all_of(
+        written: Vec<wire::Condition>,
+        scope: &mut Scope<'_>,
+        here: &Path,
+        problems: &mut Problems,
+    ) -> Vec<Self> {
+        let numbered = written.into_iter().enumerate();
+        let read = numbered.filter_map(|(n, one)| {
+            scope.asks_request = false;
+            let condition = Self::compile(one, scope, &here.join(n), problems)?;
+            Some(Self { is_of_request: scope.asks_request, ..condition })
+        });
+        read.collect()
+    }
+
+    /// Whether it holds of a token alone. What cannot be told does not.
+    pub fn holds(&self, claims: &Claims) -> bool {
+        self.test(claims, &OfToken(claims)) == Ok(true)
+    }
+
+    /// Whether it holds.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] where that cannot be told.
+    pub fn test(&self, claims: &Claims, facts: &dyn Facts) -> Result<bool, Failure> {
+        match &self.test {
+            Test::Claim(test) => Ok(test.holds(claims)),
+            Test::Expression(program) => program.holds(facts),
+        }
+    }
+}
+
+/// The token, and nothing else.
+struct OfToken<'a>(&'a Claims);
+
+impl Facts for OfToken<'_> {
+    fn value(&self, id: u16) -> Result<cel::Value<'_>, Failure> {
+        if id == TOKEN { Ok(cel::Value::Map(self.0.members())) } else { Err(Failure::Missing) }
+    }
+}
+
+/// What is wrong with an expression, as a problem of the policy.
+fn problem(invalid: cel::Invalid, source: &str) -> Problem {
+    let before = source.get(..invalid.at).unwrap_or(source);
+    let character = before.chars().count().saturating_add(1);
+    let problem = Problem::new(format!("{} (at character {character})", invalid.message));
+    let problem = problem.inside(source, invalid.at);
+    match invalid.help {
+        Some(help) => problem.help(help),
+        None => problem,
+    }
+}
+
+impl ClaimTest {
+    fn compile(written: wire::ClaimTest, here: &Path, problems: &mut Problems) -> Option<Self> {
+        let wire::ClaimTest { claim, exists, equals, one_of, contains, starts_with } = written;
         let claim = claim
             .parse()
             .map_err(|error| {
@@ -36,11 +141,11 @@ impl Condition {
             })
             .ok();
         let test = match (exists, equals, one_of, contains, starts_with) {
-            (Some(exists), None, None, None, None) => Some(Test::Exists(exists)),
-            (None, Some(value), None, None, None) => Some(Test::OneOf(vec![value])),
-            (None, None, Some(values), None, None) => Some(Test::OneOf(values)),
-            (None, None, None, Some(part), None) => Some(Test::Contains(part)),
-            (None, None, None, None, Some(start)) => Some(Test::StartsWith(start)),
+            (Some(exists), None, None, None, None) => Some(Is::Exists(exists)),
+            (None, Some(value), None, None, None) => Some(Is::OneOf(vec![value])),
+            (None, None, Some(values), None, None) => Some(Is::OneOf(values)),
+            (None, None, None, Some(part), None) => Some(Is::Contains(part)),
+            (None, None, None, None, Some(start)) => Some(Is::StartsWith(start)),
             _ => None,
         };
         let Some(test) = test else {
@@ -52,15 +157,15 @@ impl Condition {
             );
             return None;
         };
-        if matches!(&test, Test::Contains(part) if part.is_empty()) {
+        if matches!(&test, Is::Contains(part) if part.is_empty()) {
             let message = "expected what the claim contains, and not nothing";
             problems.add(Problem::new(message).at(here.join("contains")));
         }
-        if matches!(&test, Test::StartsWith(start) if start.is_empty()) {
+        if matches!(&test, Is::StartsWith(start) if start.is_empty()) {
             let message = "expected what the claim begins with, and not nothing";
             problems.add(Problem::new(message).at(here.join("starts_with")));
         }
-        if let Test::OneOf(values) = &test {
+        if let Is::OneOf(values) = &test {
             if values.is_empty() {
                 problems.add(Problem::new("an empty list holds for nobody").at(here.join("in")));
             }
@@ -69,35 +174,25 @@ impl Condition {
                 problems.add(Problem::new(message).at(here.clone()));
             }
         }
-        Some(Self { claim: claim?, test })
-    }
-
-    /// Reads a list of conditions.
-    pub(super) fn compile_all(
-        written: Vec<wire::Condition>,
-        here: &Path,
-        problems: &mut Problems,
-    ) -> Vec<Self> {
-        let numbered = written.into_iter().enumerate();
-        numbered.filter_map(|(n, one)| Self::compile(one, &here.join(n), problems)).collect()
+        Some(Self { claim: claim?, is: test })
     }
 
     /// Whether it holds of `claims`. A claim that is missing or `null` satisfies no test but
     /// `exists: false`.
-    pub fn holds(&self, claims: &Claims) -> bool {
+    fn holds(&self, claims: &Claims) -> bool {
         let value = claims.get(&self.claim).filter(|value| !value.is_null());
-        match (&self.test, value) {
-            (Test::Exists(wanted), value) => *wanted == value.is_some(),
+        match (&self.is, value) {
+            (Is::Exists(wanted), value) => *wanted == value.is_some(),
             (_, None) => false,
-            (Test::OneOf(values), Some(value)) => values.iter().any(|one| equal(one, value)),
-            (Test::Contains(part), Some(Value::Array(list))) => {
+            (Is::OneOf(values), Some(value)) => values.iter().any(|one| equal(one, value)),
+            (Is::Contains(part), Some(Value::Array(list))) => {
                 list.iter().any(|element| element.as_str() == Some(part))
             }
-            (Test::Contains(part), Some(Value::String(text))) => {
+            (Is::Contains(part), Some(Value::String(text))) => {
                 text.split(' ').any(|word| word == part)
             }
-            (Test::StartsWith(start), Some(Value::String(text))) => text.starts_with(start),
-            (Test::Contains(_) | Test::StartsWith(_), Some(_)) => false,
+            (Is::StartsWith(start), Some(Value::String(text))) => text.starts_with(start),
+            (Is::Contains(_) | Is::StartsWith(_), Some(_)) => false,
         }
     }
 }

@@ -7,6 +7,7 @@ use super::binding;
 use super::condition::Condition;
 use super::permission::{PermissionId, Permissions};
 use super::problem::{Path, Problem, Problems};
+use super::vocabulary::Scope;
 use super::wire;
 use crate::audit::Members;
 use crate::binding::Bindings;
@@ -21,7 +22,7 @@ pub struct Operation {
     pub template: String,
     /// Who may.
     pub access: Access,
-    /// Conditions on the token that must all hold.
+    /// Conditions that must all hold.
     pub require: Vec<Condition>,
     /// How the token may be bound.
     pub bindings: Bindings,
@@ -51,6 +52,7 @@ pub(super) fn compile(
     metadata: Option<&Pattern>,
     permissions: &Permissions,
     smallest_scopes: &HashMap<PermissionId, &str>,
+    scope: &mut Scope<'_>,
     problems: &mut Problems,
 ) -> Table<Operation> {
     let place = Path::root().join("routes");
@@ -67,7 +69,13 @@ pub(super) fn compile(
             problems.add(Problem::new(error.to_string()).at(here.join("path")));
         });
         let require = std::mem::take(&mut route.require);
-        let require = Condition::compile_all(require, &here.join("require"), problems);
+        let scope = &mut Scope {
+            vocabulary: scope.vocabulary,
+            attributes: scope.attributes,
+            pattern: pattern.as_ref().ok(),
+            asks_request: false,
+        };
+        let require = Condition::all_of(require, scope, &here.join("require"), problems);
         let (Some(access), Some(methods), Ok(pattern)) = (access, methods, pattern) else {
             continue;
         };

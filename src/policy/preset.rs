@@ -3,7 +3,7 @@
 //!
 //! `docs/providers.md` says the same for people, with a policy for each.
 
-use super::wire::{Condition, Preset, Profile};
+use super::wire::{ClaimTest, Condition, Preset, Profile};
 
 /// The habits of a provider.
 pub(super) struct Habits {
@@ -151,7 +151,7 @@ impl Preset {
 /// The tests as a policy would write them.
 pub(super) fn conditions(tests: &[(&str, Test)]) -> Vec<Condition> {
     let written = |(claim, test): &(&str, Test)| {
-        let mut condition = Condition {
+        let mut condition = ClaimTest {
             claim: (*claim).to_owned(),
             exists: None,
             equals: None,
@@ -165,7 +165,7 @@ pub(super) fn conditions(tests: &[(&str, Test)]) -> Vec<Condition> {
             Test::Is(value) => condition.equals = Some(value.into()),
             Test::StartsWith(start) => condition.starts_with = Some(start.to_owned()),
         }
-        condition
+        Condition::Claim(condition)
     };
     tests.iter().map(written).collect()
 }

@@ -54,6 +54,17 @@ pub struct Problem {
     pub message: String,
     /// What to do about it.
     pub help: Option<String>,
+    /// Where in its value it is, if that is known.
+    pub inside: Option<Box<Inside>>,
+}
+
+/// A place in a value that is a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inside {
+    /// The value.
+    pub text: String,
+    /// How many bytes come before the place.
+    pub at: usize,
 }
 
 impl Problem {
@@ -65,6 +76,7 @@ impl Problem {
             place: None,
             message: message.into(),
             help: None,
+            inside: None,
         }
     }
 
@@ -86,6 +98,12 @@ impl Problem {
             Some(name) => self.help(format!("did you mean {}?", quoted(name))),
             None => self,
         }
+    }
+
+    /// This problem so many bytes into a value that is this text.
+    #[must_use]
+    pub fn inside(self, text: &str, at: usize) -> Self {
+        Self { inside: Some(Box::new(Inside { text: text.to_owned(), at })), ..self }
     }
 
     /// This problem at `path`, wherever it was.

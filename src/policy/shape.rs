@@ -138,12 +138,12 @@ impl Shape {
             problems.add(Problem::new(message).at(place.join("when")));
         }
         let when = machine.when.unwrap_or_else(|| conditions(habits.machine_when));
-        let when = Condition::compile_all(when, &place.join("when"), problems);
+        let when = Condition::all_of_token(when, &place.join("when"), problems);
         let only = machine.only.unwrap_or(habits.machine_only);
 
         let mut both = |written, preset, name: &str| {
-            let mut list = Condition::compile_all(written, &here.join(name), problems);
-            list.extend(Condition::compile_all(conditions(preset), here, problems));
+            let mut list = Condition::all_of_token(written, &here.join(name), problems);
+            list.extend(Condition::all_of_token(conditions(preset), here, problems));
             list
         };
         let agent_when = both(agent_when, habits.agent_when, "agent_when");

@@ -4,7 +4,9 @@
 //! Nothing here is checked beyond its type; [`super::Policy`] is what comes out of checking.
 
 mod api_keys;
+mod attribute;
 mod binding;
+mod condition;
 mod delegation;
 mod introspection;
 mod revocations;
@@ -15,7 +17,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 pub use api_keys::{ApiKey, ApiKeys};
+pub use attribute::{Attribute, AttributeType};
 pub use binding::{Binding, CertificateSource, Dpop, Mtls, RequireBinding};
+pub use condition::{ClaimTest, Condition};
 pub use delegation::{Delegation, DelegationPair};
 pub use introspection::Introspection;
 pub use revocations::{IssuedBefore, RevocationFeed, Revocations, Revoked, WhenStale};
@@ -53,6 +57,13 @@ pub struct File {
     /// What an agent gets that is not listed under `agents`: `deny`, or `{ ceiling: ROLE }`.
     #[serde(default)]
     pub unregistered_agents: UnregisteredAgents,
+    /// What is known of agents besides their names, for conditions and records.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, Attribute>,
+    /// The certificates of proxies whose headers about agents are believed: the SHA-256 of each, in
+    /// 64 hexadecimal digits.
+    #[serde(default)]
+    pub trusted_hops: Vec<String>,
     /// How far authority may be handed on from actor to actor.
     #[serde(default)]
     pub delegation: Delegation,
@@ -342,30 +353,6 @@ pub enum CallerKind {
     Human,
 }
 
-/// A condition on one claim of the verified token. Exactly one test. A claim that is not there
-/// satisfies no test but `exists: false`.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(
-    deny_unknown_fields,
-    expecting = "a condition such as `{ claim: sub_profile, equals: ai_agent }`"
-)]
-pub struct Condition {
-    /// The claim's exact name or, beginning with `/`, a JSON Pointer (RFC 6901).
-    pub claim: String,
-    /// The claim is there (`true`) or is not (`false`); `null` counts as not there.
-    pub exists: Option<bool>,
-    /// The claim is this string, number or boolean.
-    pub equals: Option<serde_json::Value>,
-    /// The claim is one of these.
-    #[serde(rename = "in")]
-    pub one_of: Option<Vec<serde_json::Value>>,
-    /// The claim is a list with this element, or a string in which this stands between spaces.
-    pub contains: Option<String>,
-    /// The claim is a string that begins with this.
-    pub starts_with: Option<String>,
-}
-
 /// An agent that is known.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -384,9 +371,12 @@ pub struct Agent {
     /// Permissions it never gets, even below its ceiling.
     #[serde(default)]
     pub never: Vec<String>,
-    /// Conditions on its token that must all hold.
+    /// Conditions that must all hold.
     #[serde(default)]
     pub require: Vec<Condition>,
+    /// What is known of it, whatever its token says: the values of `attributes`, by their names.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, serde_json::Value>,
 }
 
 /// What an agent gets that is not registered.
@@ -416,7 +406,7 @@ pub struct Route {
     /// Needs no token at all.
     #[serde(default)]
     pub public: bool,
-    /// Conditions on the token that must all hold.
+    /// Conditions that must all hold.
     #[serde(default)]
     pub require: Vec<Condition>,
     /// How the token must be bound (`cnf`).

@@ -109,6 +109,11 @@ impl Claims {
         paths.iter().filter_map(|path| self.get(path)).flat_map(scopes_of)
     }
 
+    /// All of them, by name.
+    pub const fn members(&self) -> &Map<String, Value> {
+        &self.0
+    }
+
     /// The value at `path`.
     pub fn get(&self, path: &ClaimPath) -> Option<&Value> {
         path.find(&self.0)

@@ -23,6 +23,9 @@ fn strict() -> Value {
         { "per": "organization", "rate": "1000/h" },
     ] });
     policy["routes"][1]["require"] = json!([{ "claim": "acr", "exists": true }]);
+    policy["attributes"] = json!({ "model": { "type": "string", "claim": "model" } });
+    policy["agents"]["support-bot"]["require"] =
+        json!(["request.method == 'GET' || agent.model == 'm-4'"]);
     policy["agents"]["stopped-bot"] = json!({ "ceiling": "reader" });
     policy["revocations"] = json!({
         "agents": ["stopped-bot"],
@@ -64,6 +67,14 @@ fn provoke(denial: Denial) -> (Outcome, String) {
         }
         Denial::AgentUnknown => sent(read(), secretive("crm.read").actor("stranger")),
         Denial::ClientBlocked => sent(read(), secretive("crm.read").client("blocked-app")),
+        Denial::AttributeInvalid => {
+            let token = secretive("crm.read").actor("support-bot").claim("model", 4);
+            sent(read(), token.roles(&["reader"]))
+        }
+        Denial::ConditionError => {
+            let token = secretive("crm.write").claim("acr", "mfa").roles(&["editor"]);
+            sent(call("PUT", "/v1/contacts/7"), token.actor("support-bot"))
+        }
         Denial::ConditionFailed => sent(call("PUT", "/v1/contacts/1"), secretive("crm.write")),
         Denial::DelegationForbidden => {
             let chain = json!({ "sub": "support-bot", "act": { "sub": "support-bot" } });

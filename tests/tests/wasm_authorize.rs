@@ -61,3 +61,34 @@ fn a_chain_of_actors_is_as_the_policy_has_it() {
         assert_eq!(outcome(&exchange), denied(403, "delegation_forbidden"), "{inner}");
     }
 }
+
+/// The policy with an agent of which it wants this.
+fn wanting(condition: &str) -> Proxy {
+    proxy(|policy| {
+        policy["attributes"] = json!({ "confidence": { "type": "number", "claim": "confidence" } });
+        policy["agents"][AGENT]["require"] = json!([condition]);
+    })
+}
+
+#[test]
+fn an_agent_is_let_in_while_what_is_said_of_it_is_as_the_policy_wants_it() {
+    let mut proxy = wanting("agent.confidence >= 0.8 && request.method == 'GET'");
+    let sure = |confidence: Value| token().claim("confidence", confidence);
+    assert_eq!(ask(&mut proxy, &sure(json!(0.8))).status(), Some(200));
+    assert_eq!(outcome(&ask(&mut proxy, &sure(json!(0.7)))), denied(403, "condition_failed"));
+    assert_eq!(outcome(&ask(&mut proxy, &token())), denied(403, "condition_error"));
+    let exchange = ask(&mut proxy, &sure(json!("very")));
+    assert_eq!(outcome(&exchange), denied(403, "attribute_invalid"));
+}
+
+#[test]
+fn the_hardest_condition_on_the_largest_claim_costs_a_worker_neither_its_life_nor_a_second() {
+    let mut proxy =
+        wanting("token.list.all(x, token.list.all(y, token.list.all(z, x + y + z >= 0)))");
+    let list: Vec<u32> = (0..200).rev().collect();
+    let exchange = ask(&mut proxy, &token().claim("list", list));
+    assert_eq!(outcome(&exchange), denied(403, "condition_error"));
+    let deep = format!("{}true{}", "(".repeat(60), ")".repeat(60));
+    let mut proxy = wanting(&format!("{deep}{}", " && true".repeat(50)));
+    assert_eq!(ask(&mut proxy, &token()).status(), Some(200));
+}

@@ -35,7 +35,9 @@ impl Source {
     /// All that is wrong with it, in the order of the text.
     pub(super) fn compile(&self) -> Result<(Value, Policy, Problems), Problems> {
         let (value, positions) = document::parse(&self.bytes)?;
-        let place = |problems: Problems| problems.map(|problem| positions.place(problem));
+        let place = |problems: Problems| {
+            problems.map(|problem| document::narrow(positions.place(problem), &self.bytes))
+        };
         match Policy::compile(&value) {
             Ok((policy, problems)) => {
                 let problems = place(problems);

@@ -25,7 +25,7 @@ fn a_good_policy_is_told_in_a_line() {
 #[test]
 fn an_unknown_field_is_told_with_the_nearest_one() {
     assert_snapshot!(broken("revision:", "revison:"), @r"
-    p.yaml:3:1: error: revison: unknown field `revison`, expected one of `version`, `revision`, `issuers`, `resource`, `roles`, `scopes`, `callers`, `agents`, `unregistered_agents`, `delegation`, `routes`, `limits` and 6 more
+    p.yaml:3:1: error: revison: unknown field `revison`, expected one of `version`, `revision`, `issuers`, `resource`, `roles`, `scopes`, `callers`, `agents`, `unregistered_agents`, `attributes`, `trusted_hops`, `delegation` and 8 more
         3 | revison: test-1
           | ^
           help: did you mean `revision`?
@@ -190,7 +190,7 @@ fn json_is_read_and_its_problems_have_places_too() {
         "{\n  \"version\": 1,\n  \"issuers\": [],\n  \"roles\": {},\n  \"rotues\": []\n}\n",
     );
     assert_snapshot!(lab.run("check p.json"), @r#"
-    p.json:5:3: error: rotues: unknown field `rotues`, expected one of `version`, `revision`, `issuers`, `resource`, `roles`, `scopes`, `callers`, `agents`, `unregistered_agents`, `delegation`, `routes`, `limits` and 6 more
+    p.json:5:3: error: rotues: unknown field `rotues`, expected one of `version`, `revision`, `issuers`, `resource`, `roles`, `scopes`, `callers`, `agents`, `unregistered_agents`, `attributes`, `trusted_hops`, `delegation` and 8 more
         5 |   "rotues": []
           |   ^
           help: did you mean `routes`?
@@ -297,4 +297,34 @@ fn a_secret_in_the_policy_is_not_printed_with_the_line_it_is_on() {
         assert_eq!(ran.code, 1, "{ran:?}");
         assert!(!ran.out.contains(secret), "{ran:?}");
     }
+}
+
+#[test]
+fn a_mistake_in_an_expression_is_told_at_its_very_place() {
+    let from = "require: [{ claim: model, in: [m-4, m-5] }]";
+    assert_snapshot!(broken(from, "require: [ 'agent.nmae == \"x\"' ]"), @r#"
+    p.yaml:36:23: error: agents.careful-bot.require[0]: unknown attribute `nmae` (at character 7)
+       36 |     require: [ 'agent.nmae == "x"' ]
+          |                       ^
+          help: did you mean `name`?
+    p.yaml: refused: 1 error
+    exit code 1
+    "#);
+    let block =
+        "require:\n      - >-\n        agent.name != \"x\"\n        && request.pth == \"/\"";
+    assert_snapshot!(broken(from, block), @r#"
+    p.yaml:39:20: error: agents.careful-bot.require[0]: unknown field `pth` (at character 30)
+       39 |         && request.pth == "/"
+          |                    ^
+          help: did you mean `path`?
+    p.yaml: refused: 1 error
+    exit code 1
+    "#);
+    assert_snapshot!(broken(from, "require: ['agent.name ==']"), @r"
+    p.yaml:36:29: error: agents.careful-bot.require[0]: expected a value, not the end (at character 14)
+       36 |     require: ['agent.name ==']
+          |                             ^
+    p.yaml: refused: 1 error
+    exit code 1
+    ");
 }

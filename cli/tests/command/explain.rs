@@ -318,7 +318,7 @@ fn a_condition_that_does_not_hold_is_named() {
                   valid until 2026-01-01T13:00:00Z (in 1h)
     ok principal  agent `careful-bot`, registered, acting for `ada`
                   client: careful-bot
-    no authorize  the token does not fulfil a condition of the operation
+    no authorize  the request does not fulfil a condition
                   `contacts:read` is needed
                   scope crm.read -> reader, which holds it
                   user: reader, which holds it
@@ -326,7 +326,7 @@ fn a_condition_that_does_not_hold_is_named() {
                   agents.careful-bot.require[0]: does not hold
                   smallest scope that grants it: crm.read
 
-    denied 403 `condition_failed`: the token does not fulfil a condition of the operation
+    denied 403 `condition_failed`: the request does not fulfil a condition
 
     the caller gets:
       content-type: application/problem+json
@@ -334,7 +334,7 @@ fn a_condition_that_does_not_hold_is_named() {
       {
         "code": "condition_failed",
         "decision": "0000000000000000-1",
-        "detail": "the token does not fulfil a condition of the operation",
+        "detail": "the request does not fulfil a condition",
         "permission": "contacts:read",
         "status": 403,
         "title": "Forbidden",
@@ -764,4 +764,46 @@ fn too_many_headers_stop_at_the_first_step() {
     let ran = Lab::new().run(&format!("explain policy.yaml --path /healthz --at NOW {headers}"));
     assert_snapshot!(ran.out.lines().nth(2).unwrap_or_default(), @"no firewall   the request has too many headers");
     assert_eq!(ran.code, 1);
+}
+
+#[test]
+fn an_expression_that_cannot_be_told_is_named_with_why() {
+    let lab = Lab::new();
+    let policy = lab.read("policy.yaml");
+    let from = "{ claim: model, in: [m-4, m-5] }";
+    lab.write("policy.yaml", &policy.replacen(from, "'token.model in [\"m-4\"]'", 1));
+    let more = "--scope crm.read --role reader --client careful-bot";
+    assert_snapshot!(lab.explain("GET /v1/contacts", more), @r#"
+    GET /v1/contacts at 2026-01-01T12:00:00Z, policy `test-1`
+
+    ok firewall   nothing that only the gateway may set
+    ok route      routes[0] `/v1/contacts` needs `contacts:read`
+    ok token      of `https://login.crm.example/`, signed with `ES256`, key `login-1`
+                  valid until 2026-01-01T13:00:00Z (in 1h)
+    ok principal  agent `careful-bot`, registered, acting for `ada`
+                  client: careful-bot
+    no authorize  a condition asks about what is not there
+                  `contacts:read` is needed
+                  scope crm.read -> reader, which holds it
+                  user: reader, which holds it
+                  ceiling: editor, which holds it
+                  agents.careful-bot.require[0]: a condition asks about what is not there
+                  smallest scope that grants it: crm.read
+
+    denied 403 `condition_error`: a condition asks about what is not there
+
+    the caller gets:
+      content-type: application/problem+json
+      cache-control: no-store
+      {
+        "code": "condition_error",
+        "decision": "0000000000000000-1",
+        "detail": "a condition asks about what is not there",
+        "permission": "contacts:read",
+        "status": 403,
+        "title": "Forbidden",
+        "type": "about:blank"
+      }
+    exit code 1
+    "#);
 }

@@ -8,15 +8,16 @@ use serde_json::{Map, Value};
 use crate::page::{Page, code, repository};
 
 /// Where each type of the schema stands in a policy, as the reference writes it.
-const PLACES: [(&str, &str); 29] = [
+const PLACES: [(&str, &str); 30] = [
     ("Agent", "agents.NAME."),
     ("ApiKey", "api_keys.keys[]."),
     ("ApiKeys", "api_keys."),
+    ("Attribute", "attributes.NAME."),
     ("Audit", "audit."),
     ("Binding", "binding."),
     ("Caller", "callers[]."),
     ("ClaimNames", "issuers[].claims."),
-    ("Condition", "CONDITION."),
+    ("ClaimTest", "CONDITION."),
     ("Delegation", "delegation."),
     ("DelegationPair", "delegation.pairs[]."),
     ("Dpop", "binding.dpop."),

@@ -3,7 +3,7 @@
 use super::{Step, not_from_backend, require, with};
 use crate::Lab;
 use crate::cast::{
-    ADA, OLGA, Person, RESEARCH_BOT, REX, SCRAPER, SUPPORT_BOT, acting, alone, human,
+    ADA, CONFIDENCE, OLGA, Person, RESEARCH_BOT, REX, SCRAPER, SUPPORT_BOT, acting, alone, human,
 };
 use crate::client::{Request, Response};
 use crate::clock::now;
@@ -63,6 +63,20 @@ pub(super) fn steps(lab: &Lab) -> anyhow::Result<Vec<Step>> {
             "changes a contact",
             support(write(), ADA, "crm.write")?,
             "the same request, for an editor",
+        ),
+        Step::denied(
+            "support-bot for ada",
+            "changes a contact, unsure of itself",
+            with(write(), &acting(SUPPORT_BOT, ADA, "crm.write").claim(CONFIDENCE, 0.5), key)?,
+            (403, "condition_failed"),
+            "the policy wants `agent.confidence >= 0.8` of agents that write",
+        ),
+        Step::denied(
+            "support-bot for ada",
+            "changes a contact, silent about itself",
+            with(write(), &acting(SUPPORT_BOT, ADA, "crm.write").without(CONFIDENCE), key)?,
+            (403, "condition_error"),
+            "what is not said satisfies no condition",
         ),
         Step::denied(
             "support-bot for olga",

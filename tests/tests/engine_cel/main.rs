@@ -1,5 +1,6 @@
 //! Conditions beside another implementation of their language, on expressions and facts that
 //! nobody chose.
+#![cfg(test)]
 
 mod facts;
 mod generator;

@@ -2,14 +2,15 @@
 
 use postern::api_key::ApiKey;
 use postern::authorize;
+use postern::authorize::facts::Facts;
 use postern::binding;
+use postern::cel::Failure;
 use postern::host::Timestamp;
 use postern::policy::{
     Agent, Condition, Kind, Operation, PermissionId, Policy, RoleId, Unregistered,
 };
 use postern::principal::{self, Caller};
 use postern::session::Session;
-use postern::token::Claims;
 use serde::Serialize;
 
 use crate::command::time::Moment;
@@ -224,6 +225,9 @@ pub(super) struct Outcome {
     /// Where it stands in the policy.
     pub(super) condition: String,
     pub(super) holds: bool,
+    /// Why that cannot be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) failure: Option<&'static str>,
 }
 
 impl Authorize {
@@ -232,7 +236,7 @@ impl Authorize {
         operation: &Operation,
         permission: PermissionId,
         session: &Session,
-        now: Timestamp,
+        facts: &Facts<'_>,
     ) -> Self {
         let (principal, claims) = (session.principal(), &session.claims);
         let kind = principal.map(|principal| principal.kind);
@@ -265,9 +269,9 @@ impl Authorize {
                 .map(|principal| principal.roles.iter().map(|id| role(*id)).collect()),
             ceiling: ceiling.map(role),
             never: agent.is_some_and(|agent| agent.never.contains(&permission)),
-            conditions: conditions(operation, agent, claims)
+            conditions: conditions(operation, agent, facts)
                 .into_iter()
-                .chain(step_up(policy, permission, session, now))
+                .chain(step_up(policy, permission, session, facts.now))
                 .collect(),
             smallest_scope: operation.scope.clone(),
         }
@@ -284,14 +288,18 @@ fn step_up(
     policy.step_ups.of(permission)?;
     let met = authorize::step_up(policy, session.principal(), permission, &session.claims, now);
     let condition = format!("step_up.{}", policy.permissions.name(permission));
-    Some(Outcome { condition, holds: met.is_ok() })
+    Some(Outcome { condition, holds: met.is_ok(), failure: None })
 }
 
-fn conditions(operation: &Operation, agent: Option<&Agent>, claims: &Claims) -> Vec<Outcome> {
+fn conditions(operation: &Operation, agent: Option<&Agent>, facts: &Facts<'_>) -> Vec<Outcome> {
     let outcomes = |place: String, list: &[Condition]| -> Vec<Outcome> {
-        let outcome = |(number, condition): (usize, &Condition)| Outcome {
-            condition: format!("{place}.require[{number}]"),
-            holds: condition.holds(claims),
+        let outcome = |(number, condition): (usize, &Condition)| {
+            let holds = condition.test(facts.credential.claims, facts);
+            Outcome {
+                condition: format!("{place}.require[{number}]"),
+                holds: holds == Ok(true),
+                failure: holds.err().map(Failure::reason),
+            }
         };
         list.iter().enumerate().map(outcome).collect()
     };

@@ -210,7 +210,11 @@ fn authorize_lines(authorize: &Authorize) -> Vec<String> {
         lines.push(format!("never: `{permission}` is among what this agent never gets"));
     }
     for outcome in conditions {
-        let verdict = if outcome.holds { "holds" } else { "does not hold" };
+        let verdict = match (outcome.holds, outcome.failure) {
+            (true, _) => "holds",
+            (false, None) => "does not hold",
+            (false, Some(failure)) => failure,
+        };
         lines.push(format!("{}: {verdict}", outcome.condition));
     }
     lines.push(match smallest_scope {

@@ -1,5 +1,6 @@
 //! Watches the walk of a request.
 
+use postern::authorize::facts::Facts;
 use postern::decision::{Request, Step as Seen, Witness};
 use postern::denial::{Denial, Refusal};
 use postern::host::Timestamp;
@@ -110,9 +111,20 @@ impl<'a> Watch<'a> {
         } else if standing.revocations > 0 {
             self.passed(Finding::Standing(standing));
         }
+        let Ok(path) = NormalPath::parse(self.request.path) else { return };
+        let facts = Facts {
+            policy: self.policy,
+            credential: session.credential(),
+            // Nobody shows a certificate here.
+            attributes: &Vec::new(),
+            method: self.request.method,
+            path: &path,
+            headers: self.request.headers,
+            now: self.now,
+        };
         self.authorize = self.operation.and_then(|operation| match operation.access {
             Access::Permission(id) => {
-                Some(Authorize::of(self.policy, operation, id, session, self.now))
+                Some(Authorize::of(self.policy, operation, id, session, &facts))
             }
             Access::Metadata | Access::Public => None,
         });

@@ -1,0 +1,266 @@
+//! What conditions may ask about, by name.
+
+use super::attributes::Attributes;
+use super::nearest::nearest;
+use super::problem::quoted;
+use crate::cel::{Names, Type, Unknown, Variable as Resolved};
+use crate::route::{Pattern, Segment};
+
+/// The most different things that the conditions of a policy may ask about.
+const MAX_VARIABLES: usize = 4_096;
+
+/// What the token is known by.
+pub(crate) const TOKEN: u16 = 0;
+
+/// Something that a condition asks about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Variable {
+    /// The agent's name in the policy; unregistered, what its token calls it.
+    AgentName,
+    /// Who answers for the agent.
+    AgentOwner,
+    /// Whether the agent is registered.
+    AgentRegistered,
+    /// The attribute with this place.
+    Attribute(usize),
+    /// The OAuth client.
+    CallerClient,
+    /// Whether somebody acts for the subject.
+    CallerDelegated,
+    /// `agent`, `human` or `organization`.
+    CallerKind,
+    /// The value of a header of the request, by its name in lower case.
+    Header(String),
+    /// The method of the request.
+    Method,
+    /// The moment of the request.
+    Now,
+    /// The organization.
+    Organization,
+    /// The path of the request, decoded, without the query.
+    Path,
+    /// The segment of the path with this number.
+    Segment(usize),
+    /// The claims.
+    Token,
+    /// The user's roles, by their names in the policy.
+    UserRoles,
+    /// The subject, where it is a person.
+    UserSubject,
+}
+
+/// Names of one or two parts.
+const NAMES: [(&str, &str, Variable); 12] = [
+    ("agent", "name", Variable::AgentName),
+    ("agent", "owner", Variable::AgentOwner),
+    ("agent", "registered", Variable::AgentRegistered),
+    ("caller", "client", Variable::CallerClient),
+    ("caller", "delegated", Variable::CallerDelegated),
+    ("caller", "kind", Variable::CallerKind),
+    ("now", "", Variable::Now),
+    ("organization", "id", Variable::Organization),
+    ("request", "method", Variable::Method),
+    ("request", "path", Variable::Path),
+    ("user", "roles", Variable::UserRoles),
+    ("user", "subject", Variable::UserSubject),
+];
+
+/// The parts of the request that go by names of their own.
+const OF_REQUEST: [&str; 2] = ["headers", "parameters"];
+
+impl Variable {
+    fn of(&self, attributes: &Attributes) -> Type {
+        match self {
+            Self::Attribute(place) => attributes.of(*place),
+            Self::AgentRegistered | Self::CallerDelegated => Type::Bool,
+            Self::Now => Type::Timestamp,
+            Self::Token => Type::Map(Box::new(Type::Dyn)),
+            Self::UserRoles => Type::List(Box::new(Type::String)),
+            Self::AgentName
+            | Self::AgentOwner
+            | Self::CallerClient
+            | Self::CallerKind
+            | Self::Header(_)
+            | Self::Method
+            | Self::Organization
+            | Self::Path
+            | Self::Segment(_)
+            | Self::UserSubject => Type::String,
+        }
+    }
+
+    fn is_of_request(&self, attributes: &Attributes) -> bool {
+        match self {
+            Self::Header(_) | Self::Method | Self::Now | Self::Path | Self::Segment(_) => true,
+            Self::Attribute(place) => attributes.has_header(*place),
+            _ => false,
+        }
+    }
+}
+
+/// All that the conditions of a policy ask about: each is known by its place.
+#[derive(Debug)]
+pub struct Vocabulary(Vec<Variable>);
+
+impl Default for Vocabulary {
+    fn default() -> Self {
+        // INVARIANT: at the place `TOKEN`.
+        Self(vec![Variable::Token])
+    }
+}
+
+impl Vocabulary {
+    /// What is known by `id`.
+    pub fn get(&self, id: u16) -> Option<&Variable> {
+        self.0.get(usize::from(id))
+    }
+
+    /// All of it, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Variable> {
+        self.0.iter()
+    }
+
+    /// Whether the conditions ask about nothing but tokens.
+    pub fn is_of_tokens(&self) -> bool {
+        self.0.len() <= 1
+    }
+
+    fn place(&mut self, variable: Variable) -> Option<u16> {
+        let known = self.0.iter().position(|other| *other == variable);
+        let place = known.unwrap_or(self.0.len());
+        if known.is_none() {
+            if place >= MAX_VARIABLES {
+                return None;
+            }
+            self.0.push(variable);
+        }
+        u16::try_from(place).ok()
+    }
+}
+
+/// What the conditions at one place of a policy may ask about.
+pub(super) struct Scope<'a> {
+    pub(super) vocabulary: &'a mut Vocabulary,
+    pub(super) attributes: &'a Attributes,
+    /// The path of the one route that they are about.
+    pub(super) pattern: Option<&'a Pattern>,
+    /// Whether one of them asked about the request.
+    pub(super) asks_request: bool,
+}
+
+impl Scope<'_> {
+    fn find(&self, first: &str, fields: &[&str]) -> Result<(Variable, usize), Unknown> {
+        if first == "token" {
+            return Ok((Variable::Token, 0));
+        }
+        if first == "request" && fields.first() == Some(&"parameters") {
+            return self.parameter(fields.get(1).copied().unwrap_or_default());
+        }
+        if first == "request" && fields.first() == Some(&"headers") {
+            let name = fields.get(1).copied().unwrap_or_default();
+            let is_name =
+                |byte: u8| byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?={}".contains(&byte);
+            if name.is_empty() || !name.bytes().all(is_name) {
+                let unknown = unknown(2, "expected a header's name".to_owned());
+                return Err(Unknown {
+                    help: Some("such as `request.headers[\"x-name\"]`".to_owned()),
+                    ..unknown
+                });
+            }
+            return Ok((Variable::Header(name.to_ascii_lowercase()), 2));
+        }
+        if let Some((.., variable)) =
+            NAMES.iter().find(|(name, of, _)| *name == first && of.is_empty())
+        {
+            return Ok((variable.clone(), 0));
+        }
+        let field = fields.first().copied().unwrap_or_default();
+        let found = NAMES.iter().find(|(name, of, _)| *name == first && *of == field);
+        if let Some((.., variable)) = found {
+            return Ok((variable.clone(), 1));
+        }
+        if let Some(place) = self.attributes.find(field).filter(|_| first == "agent") {
+            return Ok((Variable::Attribute(place), 1));
+        }
+        Err(self.unknown(first, field))
+    }
+
+    fn parameter(&self, name: &str) -> Result<(Variable, usize), Unknown> {
+        let Some(pattern) = self.pattern else {
+            let message = "the path has parameters in the conditions of a route only";
+            return Err(unknown(1, message.to_owned()));
+        };
+        let named =
+            |segment: &Segment| matches!(segment, Segment::One(Some(one)) if **one == *name);
+        let place = pattern.segments().iter().position(named);
+        place.map(|place| (Variable::Segment(place), 2)).ok_or_else(|| {
+            let names = pattern.segments().iter().filter_map(|segment| match segment {
+                Segment::One(Some(name)) => Some(&**name),
+                Segment::One(None) | Segment::Literal(_) | Segment::Rest => None,
+            });
+            let message = format!("the path has no parameter {}", quoted(name));
+            near(unknown(2, message), name, names)
+        })
+    }
+
+    /// What is wrong with a name that nothing has.
+    fn unknown(&self, first: &str, field: &str) -> Unknown {
+        let roots = NAMES.iter().map(|(name, ..)| *name).chain(["request", "token"]);
+        if !roots.clone().any(|name| name == first) {
+            return near(unknown(0, format!("unknown name {}", quoted(first))), first, roots);
+        }
+        let fields = NAMES.iter().filter(|(name, ..)| *name == first).map(|(_, field, _)| *field);
+        let attributes = self.attributes.names().filter(|_| first == "agent");
+        let more = OF_REQUEST.iter().copied().filter(|_| first == "request");
+        let fields: Vec<&str> = fields.chain(attributes).chain(more).collect();
+        if field.is_empty() {
+            let message = format!("expected a field of {}", quoted(first));
+            let fields: Vec<String> = fields.iter().map(|name| quoted(name)).collect();
+            let help = Some(format!("there are {}", fields.join(", ")));
+            return Unknown { help, ..unknown(1, message) };
+        }
+        let what = if first == "agent" { "unknown attribute" } else { "unknown field" };
+        near(unknown(1, format!("{what} {}", quoted(field))), field, fields.into_iter())
+    }
+}
+
+impl Names for Scope<'_> {
+    fn resolve(&mut self, first: &str, fields: &[&str]) -> Result<Resolved, Unknown> {
+        let (variable, fields) = self.find(first, fields)?;
+        self.asks_request |= variable.is_of_request(self.attributes);
+        let of = variable.of(self.attributes);
+        let message = || format!("the conditions ask about more than {MAX_VARIABLES} things");
+        let id = self.vocabulary.place(variable).ok_or_else(|| unknown(0, message()))?;
+        Ok(Resolved { id, of, fields })
+    }
+}
+
+/// Where nothing is known yet but the token.
+pub(super) struct TokenOnly;
+
+impl Names for TokenOnly {
+    fn resolve(&mut self, first: &str, _: &[&str]) -> Result<Resolved, Unknown> {
+        if first == "token" {
+            let of = Type::Map(Box::new(Type::Dyn));
+            return Ok(Resolved { id: TOKEN, of, fields: 0 });
+        }
+        let is_known = first == "request" || NAMES.iter().any(|(name, ..)| *name == first);
+        Err(match is_known {
+            true => unknown(1, format!("nothing but `token` is known here, not {}", quoted(first))),
+            false => near(
+                unknown(0, format!("unknown name {}", quoted(first))),
+                first,
+                ["token"].into_iter(),
+            ),
+        })
+    }
+}
+
+fn unknown(part: usize, message: String) -> Unknown {
+    Unknown { part, message, help: None }
+}
+
+fn near<'a>(unknown: Unknown, name: &str, known: impl Iterator<Item = &'a str>) -> Unknown {
+    let help = nearest(name, known).map(|near| format!("did you mean {}?", quoted(near)));
+    Unknown { help, ..unknown }
+}
