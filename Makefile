@@ -33,8 +33,10 @@ lint: ## formatting and lints
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy -p postern --lib --target $(TARGET) -- -D warnings
 
-check: ## the example policies
-	cargo run --quiet -p postern-cli --bin postern -- check policies/*.yaml
+check: ## the example policies, and their tests
+	cargo run --quiet -p postern-cli --bin postern -- \
+		check $(filter-out %.test.yaml,$(wildcard policies/*.yaml))
+	cargo run --quiet -p postern-cli --bin postern -- test policies --min-coverage 100
 
 bench: filter ## how long things take; ARGS=--quick for a first look
 	@command -v wrk >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install -y wrk >&2; } || \

@@ -13,6 +13,7 @@ mod provided;
 mod render;
 mod schema;
 mod scopes;
+mod test;
 mod time;
 mod token;
 
@@ -46,6 +47,7 @@ enum Command {
     Render(render::Render),
     Schema(schema::Schema),
     Scopes(scopes::Scopes),
+    Test(test::Test),
     #[command(subcommand)]
     Token(token::Token),
 }
@@ -72,6 +74,7 @@ pub fn run() -> ExitCode {
         Command::Render(render) => render.run(),
         Command::Schema(schema) => schema.run(),
         Command::Scopes(scopes) => scopes.run(),
+        Command::Test(test) => test.run(),
         Command::Token(token) => token.run(),
     };
     match answer {

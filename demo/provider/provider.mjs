@@ -75,7 +75,8 @@ export function create(issuer, keys) {
     },
     extraTokenClaims: (ctx, token) => ({
       ...PEOPLE[token.accountId],
-      ...(acting.has(token) && { act: acting.get(token) }),
+      // Who acts, and what the login knows of it.
+      ...(acting.has(token) && { act: acting.get(token), agent_confidence: 0.9 }),
     }),
   });
   exchange.register(provider, { keys, resourceServer, acting });

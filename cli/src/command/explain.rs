@@ -19,9 +19,12 @@ use super::output::{print, print_json};
 use super::problems::Source;
 use super::provided::{Provided, provide};
 use super::time::Moment;
-use memory::Memory;
-use report::{Asked, Report};
-use watch::Watch;
+
+pub(super) use finding::Finding;
+pub(super) use memory::Memory;
+pub(super) use report::{Asked, Report};
+pub(super) use text::render;
+pub(super) use watch::Watch;
 
 /// Explain what a policy decides of a request, step by step, and why.
 ///
@@ -135,7 +138,7 @@ impl Explain {
         if self.json {
             print_json(&report)?;
         } else {
-            print(&text::render(&report))?;
+            print(&render(&report))?;
         }
         Ok(report.decision.allowed.into())
     }

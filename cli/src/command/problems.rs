@@ -1,9 +1,11 @@
 //! A policy as somebody wrote it, and what is wrong with it, shown in its text.
 
 use anstyle::Style;
+use postern::policy::source::de::from_value;
 use postern::policy::source::document;
 use postern::policy::{Path, Place, Policy, Problem, Problems, Severity};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::file::Input;
@@ -60,6 +62,20 @@ impl Source {
                 anyhow::bail!("`{}` is not a policy that can be used\n{shown}", self.name)
             }
         }
+    }
+
+    /// What is in a file that is no policy, as a `T`.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that does not fit, for standard error.
+    pub(super) fn typed<T: DeserializeOwned>(&self, kind: &str) -> anyhow::Result<T> {
+        let read = document::parse(&self.bytes).and_then(|(value, positions)| {
+            from_value(&value).map_err(|problem| positions.place(problem))
+        });
+        read.map_err(|problem| {
+            anyhow::anyhow!("`{}` is no {kind}\n{}", self.name, self.show(&problem.into()))
+        })
     }
 
     /// Every problem with its line.

@@ -10,4 +10,5 @@ mod lab;
 mod plumbing;
 mod schema;
 mod scopes;
+mod test;
 mod token;

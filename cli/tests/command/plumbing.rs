@@ -19,6 +19,7 @@ fn every_command_has_help_with_an_example() {
       render   Turn a policy into a proxy's configuration that enforces it
       schema   Print the JSON Schema of the policy file, for editors and other tools
       scopes   Show what each scope is worth, and how far each agent reaches
+      test     Test policies: given a caller, when a request comes, then a decision
       token    Make keys and tokens for development, and look into tokens
       help     Print this message or the help of the given subcommand(s)
 
@@ -38,6 +39,7 @@ fn every_command_has_help_with_an_example() {
         "render",
         "schema",
         "scopes",
+        "test",
         "token inspect",
         "token keygen",
         "token mint",

@@ -18,18 +18,18 @@ use crate::command::token::Decoded;
 
 /// One step of the walk.
 #[derive(Serialize)]
-pub(super) struct Step {
+pub(in crate::command) struct Step {
     #[serde(flatten)]
-    pub(super) finding: Finding,
-    pub(super) passed: bool,
+    pub(in crate::command) finding: Finding,
+    pub(in crate::command) passed: bool,
     /// Why it ended the walk.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) reason: Option<&'static str>,
+    pub(in crate::command) reason: Option<&'static str>,
 }
 
 #[derive(Serialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
-pub(super) enum Finding {
+pub(in crate::command) enum Finding {
     Firewall(Firewall),
     Route(Route),
     Token(Token),
@@ -43,37 +43,37 @@ pub(super) enum Finding {
 
 /// Headers that only Postern may set, and the caller did.
 #[derive(Serialize)]
-pub(super) struct Firewall {
-    pub(super) removed: Vec<String>,
+pub(in crate::command) struct Firewall {
+    pub(in crate::command) removed: Vec<String>,
 }
 
 #[derive(Default, Serialize)]
-pub(super) struct Route {
+pub(in crate::command) struct Route {
     /// Which of the policy's `routes`; none where Postern answers itself.
-    pub(super) index: Option<usize>,
-    pub(super) template: Option<String>,
-    pub(super) access: Option<&'static str>,
-    pub(super) permission: Option<String>,
+    pub(in crate::command) index: Option<usize>,
+    pub(in crate::command) template: Option<String>,
+    pub(in crate::command) access: Option<&'static str>,
+    pub(in crate::command) permission: Option<String>,
     /// The methods that the path has, where the one asked for is not among them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) methods: Option<Vec<String>>,
+    pub(in crate::command) methods: Option<Vec<String>>,
 }
 
 /// What the token says of itself, true only if it is `verified`.
 #[derive(Default, Serialize)]
-pub(super) struct Token {
-    pub(super) verified: bool,
+pub(in crate::command) struct Token {
+    pub(in crate::command) verified: bool,
     /// Whether its issuer vouches for it when asked, and not by a signature.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub(super) introspected: bool,
-    pub(super) issuer: Option<String>,
-    pub(super) algorithm: Option<String>,
-    pub(super) key_id: Option<String>,
-    pub(super) expires: Option<Moment>,
+    pub(in crate::command) introspected: bool,
+    pub(in crate::command) issuer: Option<String>,
+    pub(in crate::command) algorithm: Option<String>,
+    pub(in crate::command) key_id: Option<String>,
+    pub(in crate::command) expires: Option<Moment>,
 }
 
 impl Token {
-    pub(super) fn of(token: Option<&str>, verified: bool) -> Self {
+    pub(in crate::command) fn of(token: Option<&str>, verified: bool) -> Self {
         let Some(decoded) = token.and_then(|token| Decoded::parse(token).ok()) else {
             return Self::default();
         };
@@ -90,7 +90,7 @@ impl Token {
 
 impl Token {
     /// An opaque token, by what its issuer says.
-    pub(super) fn introspected(policy: &Policy, session: &Session) -> Self {
+    pub(in crate::command) fn introspected(policy: &Policy, session: &Session) -> Self {
         let expires = "exp".parse().ok().and_then(|path| session.claims.get(&path)?.as_f64());
         let issuer = session.principal().map(|one| policy.trusted.identifier(one.issuer));
         Self {
@@ -105,17 +105,17 @@ impl Token {
 
 /// An API key that the policy lists.
 #[derive(Serialize)]
-pub(super) struct Key {
-    pub(super) key: String,
-    pub(super) organization: String,
+pub(in crate::command) struct Key {
+    pub(in crate::command) key: String,
+    pub(in crate::command) organization: String,
     /// When it is to be replaced.
-    pub(super) due: Moment,
+    pub(in crate::command) due: Moment,
     /// When it ends.
-    pub(super) expires: Moment,
+    pub(in crate::command) expires: Moment,
 }
 
 impl Key {
-    pub(super) fn of(key: &ApiKey) -> Self {
+    pub(in crate::command) fn of(key: &ApiKey) -> Self {
         let overdue = key.overdue;
         Self {
             key: key.id.clone(),
@@ -127,21 +127,21 @@ impl Key {
 }
 
 #[derive(Serialize)]
-pub(super) struct Principal {
-    pub(super) kind: &'static str,
-    pub(super) subject: String,
-    pub(super) client: String,
-    pub(super) agent: Option<String>,
-    pub(super) registered: bool,
-    pub(super) owner: Option<String>,
-    pub(super) delegated: bool,
-    pub(super) organization: Option<String>,
+pub(in crate::command) struct Principal {
+    pub(in crate::command) kind: &'static str,
+    pub(in crate::command) subject: String,
+    pub(in crate::command) client: String,
+    pub(in crate::command) agent: Option<String>,
+    pub(in crate::command) registered: bool,
+    pub(in crate::command) owner: Option<String>,
+    pub(in crate::command) delegated: bool,
+    pub(in crate::command) organization: Option<String>,
     /// The current one first.
-    pub(super) actors: Vec<String>,
+    pub(in crate::command) actors: Vec<String>,
 }
 
 impl Principal {
-    pub(super) fn of(policy: &Policy, principal: &principal::Principal) -> Self {
+    pub(in crate::command) fn of(policy: &Policy, principal: &principal::Principal) -> Self {
         let registered = principal.registered().and_then(|id| policy.agents.get(id));
         Self {
             kind: principal.kind.name(),
@@ -159,15 +159,15 @@ impl Principal {
 
 /// Whether anything of the token is taken back. There is no such step where nothing at all is.
 #[derive(Serialize)]
-pub(super) struct Standing {
+pub(in crate::command) struct Standing {
     /// Where the policy takes it back.
-    pub(super) revocation: Option<String>,
+    pub(in crate::command) revocation: Option<String>,
     /// How much the policy takes back.
-    pub(super) revocations: usize,
+    pub(in crate::command) revocations: usize,
 }
 
 impl Standing {
-    pub(super) fn of(policy: &Policy, session: &Session) -> Self {
+    pub(in crate::command) fn of(policy: &Policy, session: &Session) -> Self {
         Self {
             revocation: session.revocation.map(|revocation| revocation.to_string()),
             revocations: policy.revocations.len(),
@@ -178,60 +178,60 @@ impl Standing {
 /// What the token is bound to, which each request has to prove. There is no such step where it is
 /// bound to nothing, and may be.
 #[derive(Serialize)]
-pub(super) struct Binding {
+pub(in crate::command) struct Binding {
     /// `dpop` for a key, `mtls` for a client certificate.
-    pub(super) binding: Option<&'static str>,
+    pub(in crate::command) binding: Option<&'static str>,
 }
 
 impl Binding {
-    pub(super) fn of(session: &Session) -> Self {
+    pub(in crate::command) fn of(session: &Session) -> Self {
         Self { binding: session.binding.map(binding::Binding::name) }
     }
 }
 
 /// All that must hold the permission, and whether it does.
 #[derive(Serialize)]
-pub(super) struct Authorize {
-    pub(super) permission: String,
+pub(in crate::command) struct Authorize {
+    pub(in crate::command) permission: String,
     /// The token's scopes; a scope without a role grants nothing.
-    pub(super) scopes: Vec<Scope>,
+    pub(in crate::command) scopes: Vec<Scope>,
     /// The roles of the user, where somebody acts for one.
-    pub(super) user_roles: Option<Vec<Role>>,
+    pub(in crate::command) user_roles: Option<Vec<Role>>,
     /// The role beyond which the agent never reaches.
-    pub(super) ceiling: Option<Role>,
+    pub(in crate::command) ceiling: Option<Role>,
     /// Whether the permission is one that the agent never gets.
-    pub(super) never: bool,
+    pub(in crate::command) never: bool,
     /// The conditions on the token.
-    pub(super) conditions: Vec<Outcome>,
+    pub(in crate::command) conditions: Vec<Outcome>,
     /// The scope that would do and grants the least besides.
-    pub(super) smallest_scope: Option<String>,
+    pub(in crate::command) smallest_scope: Option<String>,
 }
 
 #[derive(Serialize)]
-pub(super) struct Scope {
-    pub(super) scope: String,
-    pub(super) role: Option<Role>,
+pub(in crate::command) struct Scope {
+    pub(in crate::command) scope: String,
+    pub(in crate::command) role: Option<Role>,
 }
 
 #[derive(Serialize)]
-pub(super) struct Role {
-    pub(super) role: String,
+pub(in crate::command) struct Role {
+    pub(in crate::command) role: String,
     /// Whether it holds the permission.
-    pub(super) holds: bool,
+    pub(in crate::command) holds: bool,
 }
 
 #[derive(Serialize)]
-pub(super) struct Outcome {
+pub(in crate::command) struct Outcome {
     /// Where it stands in the policy.
-    pub(super) condition: String,
-    pub(super) holds: bool,
+    pub(in crate::command) condition: String,
+    pub(in crate::command) holds: bool,
     /// Why that cannot be told.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) failure: Option<&'static str>,
+    pub(in crate::command) failure: Option<&'static str>,
 }
 
 impl Authorize {
-    pub(super) fn of(
+    pub(in crate::command) fn of(
         policy: &Policy,
         operation: &Operation,
         permission: PermissionId,
@@ -314,15 +314,15 @@ fn conditions(operation: &Operation, agent: Option<&Agent>, facts: &Facts<'_>) -
 }
 
 #[derive(Serialize)]
-pub(super) struct Limits {
-    pub(super) limits: Vec<Left>,
+pub(in crate::command) struct Limits {
+    pub(in crate::command) limits: Vec<Left>,
 }
 
 /// What is left of one limit.
 #[derive(Serialize)]
-pub(super) struct Left {
-    pub(super) limit: String,
-    pub(super) rate: String,
-    pub(super) burst: u32,
-    pub(super) remaining: u32,
+pub(in crate::command) struct Left {
+    pub(in crate::command) limit: String,
+    pub(in crate::command) rate: String,
+    pub(in crate::command) burst: u32,
+    pub(in crate::command) remaining: u32,
 }

@@ -6,17 +6,17 @@ use std::collections::HashMap;
 use postern::host::{Expected, Fetch, Host, HostError, Stored, Swap, Timestamp};
 
 /// The number of whatever is sent: one answer at most is given on the command line.
-pub(super) const CALL: u32 = 1;
+pub(in crate::command) const CALL: u32 = 1;
 
 /// A store in memory, a clock that stands, and one connection.
-pub(super) struct Memory {
+pub(in crate::command) struct Memory {
     now: Timestamp,
     certificate: Option<[u8; 32]>,
     store: RefCell<HashMap<Vec<u8>, Stored>>,
 }
 
 impl Memory {
-    pub(super) fn new(now: Timestamp, certificate: Option<[u8; 32]>) -> Self {
+    pub(in crate::command) fn new(now: Timestamp, certificate: Option<[u8; 32]>) -> Self {
         Self { now, certificate, store: RefCell::default() }
     }
 }

@@ -5,71 +5,71 @@ use postern::limit::RateLimit;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::finding::Step;
+use super::finding::{Finding, Step};
 use super::watch::Walk;
 use crate::command::time::Moment;
 
 /// What was asked, what each step found, what was decided, and what becomes of the request.
 #[derive(Serialize)]
-pub(super) struct Report {
+pub(in crate::command) struct Report {
     #[serde(flatten)]
-    pub(super) asked: Asked,
-    pub(super) steps: Vec<Step>,
-    pub(super) decision: Decision,
+    pub(in crate::command) asked: Asked,
+    pub(in crate::command) steps: Vec<Step>,
+    pub(in crate::command) decision: Decision,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) forward: Option<Forward>,
+    pub(in crate::command) forward: Option<Forward>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) reply: Option<Reply>,
+    pub(in crate::command) reply: Option<Reply>,
 }
 
 #[derive(Serialize)]
-pub(super) struct Asked {
-    pub(super) method: String,
+pub(in crate::command) struct Asked {
+    pub(in crate::command) method: String,
     /// Without its query, where a token might be.
-    pub(super) path: String,
-    pub(super) at: Moment,
-    pub(super) policy: String,
+    pub(in crate::command) path: String,
+    pub(in crate::command) at: Moment,
+    pub(in crate::command) policy: String,
 }
 
 impl Asked {
-    pub(super) fn new(method: &str, path: &str, at: Moment, policy: &str) -> Self {
+    pub(in crate::command) fn new(method: &str, path: &str, at: Moment, policy: &str) -> Self {
         let path = path.split('?').next().unwrap_or_default().to_owned();
         Self { method: method.to_owned(), path, at, policy: policy.to_owned() }
     }
 }
 
 #[derive(Serialize)]
-pub(super) struct Decision {
-    pub(super) allowed: bool,
-    pub(super) code: Option<&'static str>,
+pub(in crate::command) struct Decision {
+    pub(in crate::command) allowed: bool,
+    pub(in crate::command) code: Option<&'static str>,
     /// The HTTP status, where Postern answers.
-    pub(super) status: Option<u16>,
-    pub(super) reason: Option<&'static str>,
+    pub(in crate::command) status: Option<u16>,
+    pub(in crate::command) reason: Option<&'static str>,
 }
 
 /// How the request goes to the backend.
 #[derive(Serialize)]
-pub(super) struct Forward {
+pub(in crate::command) struct Forward {
     /// The headers that the backend sees besides those that the caller sent.
-    pub(super) added: Vec<Header>,
+    pub(in crate::command) added: Vec<Header>,
     /// The headers that the caller sent and the backend does not see.
-    pub(super) removed: Vec<String>,
+    pub(in crate::command) removed: Vec<String>,
     /// The headers that the caller sees besides those that the backend sends.
-    pub(super) response: Vec<Header>,
+    pub(in crate::command) response: Vec<Header>,
 }
 
 /// What Postern answers.
 #[derive(Serialize)]
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) headers: Vec<Header>,
-    pub(super) body: Value,
+pub(in crate::command) struct Reply {
+    pub(in crate::command) status: u16,
+    pub(in crate::command) headers: Vec<Header>,
+    pub(in crate::command) body: Value,
 }
 
 #[derive(Serialize)]
-pub(super) struct Header {
-    pub(super) name: String,
-    pub(super) value: String,
+pub(in crate::command) struct Header {
+    pub(in crate::command) name: String,
+    pub(in crate::command) value: String,
 }
 
 impl Header {
@@ -79,7 +79,7 @@ impl Header {
 }
 
 impl Report {
-    pub(super) fn new(
+    pub(in crate::command) fn new(
         asked: Asked,
         walk: Walk,
         decision: decision::Decision,
@@ -118,5 +118,14 @@ impl Report {
             reason: walk.refusal.map(|refusal| refusal.reason),
         };
         Self { asked, steps: walk.steps, decision, forward, reply }
+    }
+
+    /// How many calls are left of the limit called so, if it spoke.
+    pub(in crate::command) fn left(&self, name: &str) -> Option<u32> {
+        let limits = self.steps.iter().filter_map(|step| match &step.finding {
+            Finding::Limits(limits) => Some(&limits.limits),
+            _ => None,
+        });
+        limits.flatten().find(|left| left.limit == name).map(|left| left.remaining)
     }
 }

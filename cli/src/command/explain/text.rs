@@ -12,7 +12,7 @@ use crate::command::time::Moment;
 const INDENT: usize = 14;
 
 /// The whole report.
-pub(super) fn render(report: &Report) -> String {
+pub(in crate::command) fn render(report: &Report) -> String {
     let asked = &report.asked;
     let mut out = format!(
         "{} at {}, policy `{}`\n\n",

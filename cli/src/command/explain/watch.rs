@@ -18,7 +18,7 @@ use super::finding::{
 
 /// Writes down what each step found. The engine tells of what passed; what was refused is looked
 /// up in the policy here.
-pub(super) struct Watch<'a> {
+pub(in crate::command) struct Watch<'a> {
     policy: &'a Policy,
     request: &'a Request<'a>,
     now: Timestamp,
@@ -34,13 +34,17 @@ pub(super) struct Watch<'a> {
 }
 
 /// What was seen of the whole walk.
-pub(super) struct Walk {
-    pub(super) steps: Vec<Step>,
-    pub(super) refusal: Option<Refusal>,
+pub(in crate::command) struct Walk {
+    pub(in crate::command) steps: Vec<Step>,
+    pub(in crate::command) refusal: Option<Refusal>,
 }
 
 impl<'a> Watch<'a> {
-    pub(super) const fn new(policy: &'a Policy, request: &'a Request<'a>, now: Timestamp) -> Self {
+    pub(in crate::command) const fn new(
+        policy: &'a Policy,
+        request: &'a Request<'a>,
+        now: Timestamp,
+    ) -> Self {
         Self {
             policy,
             request,
@@ -54,7 +58,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    pub(super) fn finish(self) -> Walk {
+    pub(in crate::command) fn finish(self) -> Walk {
         Walk { steps: self.steps, refusal: self.refusal }
     }
 
