@@ -7,13 +7,15 @@
 pub mod facts;
 
 use std::collections::BinaryHeap;
+use std::iter::once;
 
 use crate::api_key::ApiKey;
 use crate::cel;
 use crate::denial::{Denial, Refusal};
 use crate::host::Timestamp;
 use crate::policy::{
-    Condition, Kind, Operation, Party, PermissionId, PermissionSet, Policy, RoleId, Unregistered,
+    Condition, Kind, Operation, Organization, Party, PermissionId, PermissionSet, Policy,
+    Restrictions, Role, RoleId, Unregistered,
 };
 use crate::principal::Principal;
 use crate::token::{Claims, IssuerId};
@@ -28,39 +30,86 @@ pub struct Grant {
     pub scope_roles: Vec<RoleId>,
     /// The role an agent cannot go beyond.
     pub ceiling: Option<RoleId>,
+    /// The same, by what its organization has decided.
+    pub organization_ceilings: Vec<Role>,
+    /// The scopes of the token that are worth nothing here.
+    pub withheld: Vec<Withheld>,
+}
+
+/// A scope that is worth nothing in these hands, or in this organization.
+#[derive(Clone, Debug)]
+pub struct Withheld {
+    /// Its name.
+    pub scope: String,
+    /// What it would be worth.
+    pub role: RoleId,
+    /// Why it is not.
+    pub denial: Denial,
+}
+
+/// What an organization has decided: in the policy, and elsewhere.
+pub type Controls<'a> = [Option<&'a Organization>; 2];
+
+/// What the organization of a caller has decided.
+pub fn controls<'a>(
+    policy: &'a Policy,
+    taken: &'a Restrictions,
+    organization: Option<&str>,
+) -> Controls<'a> {
+    let Some(name) = organization else { return [None, None] };
+    [policy.organizations.get(name), taken.organizations.get(name)]
 }
 
 /// Works out what the holder of a token may do, of which so much is known.
 ///
 /// # Errors
 ///
-/// [`Denial::AgentUnknown`] for an unregistered agent that the policy turns away,
-/// [`Denial::ConditionFailed`] or [`Denial::ConditionError`] when the agent's own conditions do not
-/// hold, as far as they ask about no request.
+/// [`Denial::AgentUnknown`] for an unregistered agent that the policy or the organization turns away,
+/// [`Denial::ClientBlocked`] for a client that the organization does, [`Denial::ConditionFailed`] or
+/// [`Denial::ConditionError`] when the agent's own conditions do not hold, as far as they ask about no
+/// request.
 pub fn grant(
     policy: &Policy,
     principal: &Principal,
     known: &OfCredential<'_>,
+    controls: &Controls<'_>,
 ) -> Result<Grant, Refusal> {
-    let claims = known.claims;
-    let scopes = principal.scopes(policy, claims);
-    let scope_roles = scopes.filter_map(|scope| policy.scopes.get(scope).copied());
-    let mut scope_roles = BinaryHeap::from_iter(scope_roles).into_sorted_vec();
+    let controls = || controls.iter().flatten();
+    let names = || once(&principal.client).chain(&principal.actors);
+    if controls().any(|control| names().any(|name| control.blocks_client(name))) {
+        let reason = "the organization has blocked this client";
+        return Err(Refusal::because(Denial::ClientBlocked, reason));
+    }
+    let (mut scope_roles, mut withheld) = (Vec::new(), Vec::new());
+    for scope in principal.scopes(policy, known.claims) {
+        let Some(role) = policy.scopes.get(scope) else { continue };
+        match worth(policy, principal, scope, controls()) {
+            Ok(()) => scope_roles.push(*role),
+            Err(denial) => {
+                withheld.push(Withheld { scope: scope.to_owned(), role: *role, denial });
+            }
+        }
+    }
+    let mut scope_roles = BinaryHeap::from(scope_roles).into_sorted_vec();
     scope_roles.dedup();
     let mut permissions = policy.roles.union(scope_roles.iter().copied());
     if principal.delegated {
         permissions.retain(&policy.roles.union(principal.roles.iter().copied()));
     }
-    let mut ceiling = None;
+    let (mut ceiling, mut organization_ceilings) = (None, Vec::new());
     if principal.kind == Kind::Agent {
         let role = match principal.registered().and_then(|id| policy.agents.get(id)) {
             Some(agent) => {
                 let settled = agent.require.iter().filter(|condition| !condition.is_of_request);
-                hold(settled, claims, known)?;
+                hold(settled, known.claims, known)?;
                 for permission in &agent.never {
                     permissions.remove(*permission);
                 }
                 agent.ceiling
+            }
+            None if controls().any(|control| control.registered_agents_only) => {
+                let reason = "the organization lets only registered agents act for it";
+                return Err(Refusal::because(Denial::AgentUnknown, reason));
             }
             None => match policy.agents.unregistered {
                 Unregistered::Deny => return Err(Denial::AgentUnknown.into()),
@@ -69,8 +118,49 @@ pub fn grant(
         };
         permissions.retain(policy.roles.permissions(role));
         ceiling = Some(role);
+        organization_ceilings.extend(controls().filter_map(|control| control.agent_ceiling));
+        for role in &organization_ceilings {
+            permissions.retain(held(policy, *role));
+        }
     }
-    Ok(Grant { permissions, scope_roles, ceiling })
+    Ok(Grant { permissions, scope_roles, ceiling, organization_ceilings, withheld })
+}
+
+/// Whether a scope is worth what the policy says, in these hands and in this organization.
+fn worth<'a>(
+    policy: &Policy,
+    principal: &Principal,
+    scope: &str,
+    mut controls: impl Iterator<Item = &'a &'a Organization> + Clone,
+) -> Result<(), Denial> {
+    if controls.clone().any(|control| control.blocks_scope(scope)) {
+        return Err(Denial::ScopeBlocked);
+    }
+    let has = |role: Role| match role {
+        Role::Known(role) => {
+            let roles = policy.roles.union(principal.roles.iter().copied());
+            principal.party == Party::Person && policy.roles.permissions(role).is_subset(&roles)
+        }
+        Role::Unknown => false,
+    };
+    let wanted = policy.user_must_hold.get(scope).copied().map(Role::Known);
+    if wanted.is_some_and(|role| !has(role)) {
+        return Err(Denial::UserLacksRole);
+    }
+    let is_agents = principal.kind == Kind::Agent;
+    let is_withheld = |control: &&Organization| {
+        control.delegable_by(scope).is_some_and(|role| is_agents && !has(role))
+    };
+    if controls.any(is_withheld) { Err(Denial::ScopeBlocked) } else { Ok(()) }
+}
+
+/// What a role holds.
+fn held(policy: &Policy, role: Role) -> &PermissionSet {
+    static NONE: PermissionSet = PermissionSet::empty();
+    match role {
+        Role::Known(role) => policy.roles.permissions(role),
+        Role::Unknown => &NONE,
+    }
 }
 
 /// Whether authority may have come to whoever acts in the way that it did.
@@ -103,11 +193,26 @@ pub fn delegation(policy: &Policy, principal: &Principal) -> Result<(), Refusal>
     Ok(())
 }
 
-/// What may be done with an API key.
-pub fn grant_key(policy: &Policy, key: &ApiKey) -> Grant {
-    let scope_roles = key.roles.clone();
+/// What may be done with an API key: there is no user who could hold a role.
+pub fn grant_key(policy: &Policy, key: &ApiKey, controls: &Controls<'_>) -> Grant {
+    let (mut scope_roles, mut withheld) = (Vec::new(), Vec::new());
+    for scope in &key.scopes {
+        let Some(role) = policy.scopes.get(scope) else { continue };
+        let denial = if controls.iter().flatten().any(|control| control.blocks_scope(scope)) {
+            Denial::ScopeBlocked
+        } else if policy.user_must_hold.contains_key(scope) {
+            Denial::UserLacksRole
+        } else {
+            scope_roles.push(*role);
+            continue;
+        };
+        withheld.push(Withheld { scope: scope.clone(), role: *role, denial });
+    }
+    let mut scope_roles = BinaryHeap::from(scope_roles).into_sorted_vec();
+    scope_roles.dedup();
     let permissions = policy.roles.union(scope_roles.iter().copied());
-    Grant { permissions, scope_roles, ceiling: None }
+    let organization_ceilings = Vec::new();
+    Grant { permissions, scope_roles, ceiling: None, organization_ceilings, withheld }
 }
 
 /// Whether a caller may use an operation that needs `permission`. Whoever comes with an API key
@@ -121,25 +226,36 @@ pub fn check(
     principal: Option<&Principal>,
     grant: &Grant,
     permission: PermissionId,
-) -> Result<(), Denial> {
+) -> Result<(), Refusal> {
     if grant.permissions.contains(permission) {
         return Ok(());
     }
     let registered = principal.and_then(Principal::registered);
     let registered = registered.and_then(|id| policy.agents.get(id));
     if registered.is_some_and(|agent| agent.never.contains(&permission)) {
-        return Err(Denial::AgentForbidden);
+        return Err(Denial::AgentForbidden.into());
     }
-    if grant.ceiling.is_some_and(|role| !policy.roles.holds(role, permission)) {
-        return Err(Denial::AgentCeiling);
+    let own = grant.ceiling.map(Role::Known).into_iter();
+    let mut ceilings = own.chain(grant.organization_ceilings.iter().copied());
+    if ceilings.any(|role| !held(policy, role).contains(permission)) {
+        return Err(Denial::AgentCeiling.into());
     }
     let delegated = principal.filter(|principal| principal.delegated);
     if delegated.is_some_and(|principal| {
         !principal.roles.iter().any(|role| policy.roles.holds(*role, permission))
     }) {
-        return Err(Denial::UserLacksRole);
+        return Err(Denial::UserLacksRole.into());
     }
-    Err(Denial::InsufficientScope)
+    let withheld = |one: &&Withheld| policy.roles.holds(one.role, permission);
+    Err(match grant.withheld.iter().find(withheld).map(|one| one.denial) {
+        None => Denial::InsufficientScope.into(),
+        Some(Denial::UserLacksRole) => {
+            let reason =
+                "the scope that would do counts only for users of a role that this one lacks";
+            Refusal::because(Denial::UserLacksRole, reason)
+        }
+        Some(denial) => denial.into(),
+    })
 }
 
 /// Whether the conditions of an operation hold, and those of the agent that ask about a request.

@@ -25,9 +25,8 @@ use crate::fields::Fields;
 use crate::host::{Host, Timestamp};
 use crate::introspection::Introspection;
 use crate::limit::{self, Charge, Leases, RateLimit, Usages};
-use crate::policy::{Access, Operation, PermissionId, Policy};
+use crate::policy::{Access, Operation, PermissionId, Policy, Restrictions};
 use crate::principal::attributes::{self, Values};
-use crate::revocation::Revocations;
 use crate::route::NormalPath;
 use crate::session::{Session, Sessions};
 use crate::throttle::{Budget, Refused};
@@ -48,8 +47,8 @@ pub struct Engine {
     /// How the tokens of one issuer or the other may be bound.
     bindings: Bindings,
     feeds: Feeds,
-    /// What is taken back besides what the policy takes back.
-    taken: RefCell<Rc<Revocations>>,
+    /// What is taken away besides what the policy takes away.
+    taken: RefCell<Rc<Restrictions>>,
     introspection: Introspection,
     /// What callers may cost whose tokens are refused in the end.
     budget: Budget,

@@ -54,6 +54,8 @@ pub enum Denial {
     RateLimited,
     /// The token, its subject or its issuer is revoked, or what was issued when it was.
     RevokedToken,
+    /// The scope that would do is worth nothing in this organization, or in this agent's hands.
+    ScopeBlocked,
     /// The token is bound (`cnf`) and the request does not prove possession of what it is bound to;
     /// or it is not bound, and has to be.
     UnboundToken,
@@ -71,7 +73,7 @@ pub enum Denial {
 
 impl Denial {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::AgentBlocked,
         Self::AgentCeiling,
         Self::AgentForbidden,
@@ -92,6 +94,7 @@ impl Denial {
         Self::NotReady,
         Self::RateLimited,
         Self::RevokedToken,
+        Self::ScopeBlocked,
         Self::UnboundToken,
         Self::UnknownKey,
         Self::UseDpopNonce,
@@ -123,6 +126,7 @@ impl Denial {
             Self::NotReady => "not_ready",
             Self::RateLimited => "rate_limited",
             Self::RevokedToken => "revoked_token",
+            Self::ScopeBlocked => "scope_blocked",
             Self::UnboundToken => "unbound_token",
             Self::UnknownKey => "unknown_key",
             Self::UseDpopNonce => "use_dpop_nonce",
@@ -159,6 +163,9 @@ impl Denial {
             Self::NotReady => "the request cannot be decided now: try again later",
             Self::RateLimited => "too many requests: try again later",
             Self::RevokedToken => "the token is no longer accepted: get a new one",
+            Self::ScopeBlocked => {
+                "the organization has decided that the scope is not to be used here"
+            }
             Self::UnboundToken => {
                 "the caller does not prove that it has what the token is or has to be bound to"
             }
@@ -197,6 +204,7 @@ impl Denial {
             | Self::DelegationForbidden
             | Self::InsufficientScope
             | Self::NoRoute
+            | Self::ScopeBlocked
             | Self::UserLacksRole
             | Self::UserRequired => 403,
             Self::RateLimited => 429,

@@ -20,6 +20,7 @@ mod limits;
 mod moment;
 pub mod nearest;
 mod operation;
+mod organizations;
 mod permission;
 mod preset;
 pub mod problem;
@@ -51,9 +52,11 @@ pub use lifetimes::Lifetimes;
 pub use limits::{Limits, Per};
 pub use moment::{InvalidMoment, Moment};
 pub use operation::{Access, Operation};
+pub use organizations::{Organization, Organizations, Role};
 pub use permission::{PermissionId, PermissionSet, Permissions};
 pub use problem::{Path, Place, Problem, Problems, Segment, Severity};
 pub use resource::Resource;
+pub use revocations::Restrictions;
 pub use role::{MAX_ROLES, RoleId, Roles};
 pub use shape::{Misshapen, Party, Shape};
 pub use step_up::{StepUp, StepUps};
@@ -88,6 +91,10 @@ pub struct Policy {
     pub roles: Roles,
     /// The role each scope amounts to.
     pub scopes: HashMap<String, RoleId>,
+    /// The role that the user must have, of the scopes that want one.
+    pub user_must_hold: HashMap<String, RoleId>,
+    /// What organizations have decided for their own.
+    pub organizations: Organizations,
     /// What makes a caller an agent.
     pub callers: Vec<CallerRule>,
     /// The agents that are known.
@@ -177,6 +184,7 @@ impl Policy {
             attributes,
             trusted_hops,
             delegation,
+            organizations,
             routes,
             limits,
             api_keys,
@@ -225,7 +233,9 @@ impl Policy {
         let mut permissions = Permissions::default();
         let roles = Roles::compile(&roles, &mut permissions, problems);
         let lifetimes = Lifetimes::compile(&scopes);
+        let user_must_hold = user_must_hold(&scopes, &roles, problems);
         let scopes = compile_scopes(&scopes, &roles, problems);
+        let organizations = Organizations::compile(organizations, &roles, &scopes, problems);
         let attributes = Attributes::compile(attributes, &trusted_hops, &firewall, problems);
         let mut vocabulary = Vocabulary::default();
         let mut scope = Scope {
@@ -284,6 +294,8 @@ impl Policy {
             permissions,
             roles,
             scopes,
+            user_must_hold,
+            organizations,
             agents,
             attributes,
             vocabulary,
@@ -299,7 +311,9 @@ fn compile_scopes(
     problems: &mut Problems,
 ) -> HashMap<String, RoleId> {
     let mut scopes = HashMap::with_capacity(written.len());
-    for (name, wire::Scope { role, require_binding: _, max_token_lifetime: _ }) in written {
+    for (name, scope) in written {
+        let wire::Scope { role, user_must_hold: _, require_binding: _, max_token_lifetime: _ } =
+            scope;
         let here = Path::root().join("scopes").join(name.as_str());
         // RFC 6749 §3.3: what a scope may consist of.
         let token = |byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
@@ -312,6 +326,20 @@ fn compile_scopes(
         }
     }
     scopes
+}
+
+/// The role that the user must have for a scope, where it wants one.
+fn user_must_hold(
+    written: &BTreeMap<String, wire::Scope>,
+    roles: &Roles,
+    problems: &mut Problems,
+) -> HashMap<String, RoleId> {
+    let wanted = written.iter().filter_map(|(name, scope)| {
+        let here = || Path::root().join("scopes").join(name.as_str()).join("user_must_hold");
+        let role = roles.resolve(scope.user_must_hold.as_ref()?, here, problems)?;
+        Some((name.clone(), role))
+    });
+    wanted.collect()
 }
 
 /// For each permission the scope that grants it and the least besides.

@@ -19,7 +19,7 @@ use crate::feed::{Feeds, TokenStatus};
 use crate::fields::Fields;
 use crate::host::Timestamp;
 use crate::limit::BucketKey;
-use crate::policy::{Kind, Limits, Per, Policy};
+use crate::policy::{Kind, Limits, Per, Policy, Restrictions};
 use crate::principal::attributes::{self, Values};
 use crate::principal::{Caller, Principal};
 use crate::revocation::{Revocation, Revocations, What};
@@ -67,7 +67,7 @@ impl Session {
     /// Why the token is refused.
     pub fn open(
         policy: &Policy,
-        taken: &Revocations,
+        taken: &Restrictions,
         verified: Verified<'_>,
     ) -> Result<Self, Refusal> {
         let principal = Principal::identify(&verified, policy)
@@ -99,7 +99,9 @@ impl Session {
             (None, None, Caller::Key(_)) => Err(Denial::InvalidToken.into()),
             (None, None, Caller::Token(principal)) => {
                 let known = OfCredential { claims: &verified.claims, known: &known };
-                authorize::grant(policy, principal, &known)
+                let organization = principal.organization.as_deref();
+                let controls = authorize::controls(policy, taken, organization);
+                authorize::grant(policy, principal, &known, &controls)
                     .and_then(|grant| authorize::delegation(policy, principal).map(|()| grant))
             }
         };
@@ -130,7 +132,7 @@ impl Session {
     /// Why the key is refused.
     pub fn open_key(
         policy: &Policy,
-        taken: &Revocations,
+        taken: &Restrictions,
         secret: &[u8],
         now: Timestamp,
     ) -> Result<Self, Refusal> {
@@ -141,7 +143,10 @@ impl Session {
         let revocation = key_revocation(policy, taken, &key.id);
         let standing = match revocation {
             Some(revocation) => Err(revocation.refusal()),
-            None => Ok(authorize::grant_key(policy, key)),
+            None => {
+                let controls = authorize::controls(policy, taken, Some(&key.organization));
+                Ok(authorize::grant_key(policy, key, &controls))
+            }
         };
         let caller = Caller::Key(key.clone());
         let headers = standing.as_ref().map(|grant| identity(policy, &caller, grant).into());
@@ -177,14 +182,26 @@ impl Session {
         OfCredential { claims: &self.claims, known: &self.known }
     }
 
-    /// Whether as much of it is taken back now as was when it was opened.
-    pub(crate) fn is_as_it_was(&self, policy: &Policy, taken: &Revocations) -> bool {
-        let now = match &self.caller {
-            Caller::Key(key) => key_revocation(policy, taken, &key.id),
-            Caller::Token(principal) => revocation(policy, taken, principal, &self.claims),
+    /// Whether as much of it is taken away now as was when it was opened, and that was by `before`.
+    pub(crate) fn is_as_it_was(
+        &self,
+        policy: &Policy,
+        before: &Restrictions,
+        taken: &Restrictions,
+    ) -> bool {
+        let (now, organization) = match &self.caller {
+            Caller::Key(key) => {
+                (key_revocation(policy, taken, &key.id), Some(key.organization.as_str()))
+            }
+            Caller::Token(principal) => {
+                let revocation = revocation(policy, taken, principal, &self.claims);
+                (revocation, principal.organization.as_deref())
+            }
         };
         let own = |one: &Revocation| one.what == What::Status;
-        now.or(self.revocation.filter(own)) == self.revocation
+        let is_decided_alike = organization
+            .is_none_or(|name| before.organizations.get(name) == taken.organizations.get(name));
+        is_decided_alike && now.or(self.revocation.filter(own)) == self.revocation
     }
 
     /// The same, read from so many bytes besides the token.
@@ -212,18 +229,18 @@ impl Session {
 /// What of a token is taken back: by the policy, or else besides.
 fn revocation(
     policy: &Policy,
-    taken: &Revocations,
+    taken: &Restrictions,
     principal: &Principal,
     claims: &Claims,
 ) -> Option<Revocation> {
     let find = |revocations: &Revocations| revocations.find(&policy.agents, principal, claims);
-    find(&policy.revocations).or_else(|| find(taken).map(Revocation::fetched))
+    find(&policy.revocations).or_else(|| find(&taken.revocations).map(Revocation::fetched))
 }
 
 /// The same of an API key.
-fn key_revocation(policy: &Policy, taken: &Revocations, id: &str) -> Option<Revocation> {
+fn key_revocation(policy: &Policy, taken: &Restrictions, id: &str) -> Option<Revocation> {
     let find = |revocations: &Revocations| revocations.find_key(id);
-    find(&policy.revocations).or_else(|| find(taken).map(Revocation::fetched))
+    find(&policy.revocations).or_else(|| find(&taken.revocations).map(Revocation::fetched))
 }
 
 fn limits_of(policy: &Policy, kind: Kind) -> &Limits {

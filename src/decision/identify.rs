@@ -149,10 +149,11 @@ impl Engine {
         }
         if let Some(document) = self.feeds.take_changed_revocations() {
             let taken = Rc::new(document.compile(&self.policy));
-            let is_as_it_was = |session: &Session| session.is_as_it_was(&self.policy, &taken);
+            let before = self.taken.replace(Rc::clone(&taken));
+            let is_as_it_was =
+                |session: &Session| session.is_as_it_was(&self.policy, &before, &taken);
             sessions.retain(is_as_it_was);
             key_sessions.retain(is_as_it_was);
-            self.taken.replace(taken);
         }
         self.feeds.settle();
     }

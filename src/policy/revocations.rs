@@ -1,12 +1,13 @@
 //! The policy's revocations.
 
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use serde_json::Value;
 
 use super::agent::Agents;
 use super::fetched::{self, Fetched};
 use super::issuers::Trusted;
+use super::organizations::Organizations;
 use super::problem::{Path, Problem, Problems, quoted};
 use super::source::de;
 use super::{MAX_ENTRIES, unknown, wire};
@@ -19,18 +20,38 @@ use crate::token::{self, IssuerId};
 const DEFAULT_REFRESH: u32 = 10;
 const DEFAULT_MAX_STALENESS: u32 = 300;
 
-/// A list of what is taken back that was fetched: as a policy has it, and read for itself.
+/// What is taken away besides what the policy takes away.
+#[derive(Debug, Default)]
+pub struct Restrictions {
+    /// What is taken back.
+    pub revocations: Revocations,
+    /// What organizations have decided for their own.
+    pub organizations: Organizations,
+}
+
+/// What of a document is no list of revocations.
+const ORGANIZATIONS: &str = "organizations";
+
+/// A document of what is taken away that was fetched: as a policy has it, and read for itself.
 #[derive(Clone, Debug)]
-pub(crate) struct Document(wire::Revocations);
+pub(crate) struct Document {
+    revocations: wire::Revocations,
+    organizations: BTreeMap<String, wire::Organization>,
+}
 
 impl Document {
     /// Reads one; `None` for what is none.
     pub(crate) fn read(value: &Value) -> Option<Self> {
-        let read: wire::Revocations = de::from_value(value).ok()?;
+        let mut members = value.as_object()?.clone();
+        let organizations = match members.remove(ORGANIZATIONS) {
+            Some(value) => de::from_value(&value).ok()?,
+            None => BTreeMap::new(),
+        };
+        let revocations: wire::Revocations = de::from_value(&Value::Object(members)).ok()?;
         // What it says of two parties at once nobody could do as it says.
         let is_clear = |one: &wire::IssuedBefore| one.subject.is_none() || one.client.is_none();
-        let is_whole = read.feed.is_none() && read.issued_before.iter().all(is_clear);
-        is_whole.then_some(Self(read))
+        let is_whole = revocations.feed.is_none() && revocations.issued_before.iter().all(is_clear);
+        is_whole.then_some(Self { revocations, organizations })
     }
 
     /// How much is taken back.
@@ -44,16 +65,16 @@ impl Document {
             subjects,
             tokens,
             ..
-        } = &self.0;
+        } = &self.revocations;
         [agents.len(), clients.len(), issued_before.len(), issuers.len(), keys.len()]
             .into_iter()
-            .chain([subjects.len(), tokens.len()])
+            .chain([subjects.len(), tokens.len(), self.organizations.len()])
             .sum()
     }
 
     /// What of it is about this policy: an issuer that it does not have has no tokens here.
-    pub(crate) fn compile(&self, policy: &super::Policy) -> Revocations {
-        let mut written = self.0.clone();
+    pub(crate) fn compile(&self, policy: &super::Policy) -> Restrictions {
+        let mut written = self.revocations.clone();
         let trusted = &policy.trusted;
         let is_ours = |issuer: &Option<String>| {
             issuer.as_ref().is_none_or(|name| trusted.find(name).is_some())
@@ -65,7 +86,17 @@ impl Document {
         written.issuers.retain(|name| trusted.find(name).is_some());
         // Names of agents and keys that the policy does not have yet do no harm.
         let about = (trusted, &policy.agents, policy.api_keys.as_ref());
-        compile(written, about, &mut Problems::new())
+        let unheard = &mut Problems::new();
+        let organizations = self.organizations.clone();
+        Restrictions {
+            revocations: compile(written, about, unheard),
+            organizations: Organizations::compile(
+                organizations,
+                &policy.roles,
+                &policy.scopes,
+                unheard,
+            ),
+        }
     }
 }
 

@@ -18,6 +18,7 @@ pub(super) fn collect(policy: &Policy, problems: &mut Problems) {
         })
         .collect();
     unused_scopes(policy, &needed, problems);
+    boundless_scopes(policy, problems);
     ungranted_roles(policy, problems);
     unreachable_routes(policy, problems);
 }
@@ -29,6 +30,21 @@ fn unused_scopes(policy: &Policy, needed: &PermissionSet, problems: &mut Problem
     for name in BinaryHeap::from_iter(idle.map(String::as_str)).into_sorted_vec() {
         let message = "nobody can use this scope: no route needs a permission of its role";
         problems.add(Problem::warning(message).at(Path::root().join("scopes").join(name)));
+    }
+}
+
+/// Scopes that open all there is, to whoever has a token with one.
+fn boundless_scopes(policy: &Policy, problems: &mut Problems) {
+    let all = policy.permissions.names().count();
+    let is_all = |role: RoleId| usize::try_from(policy.roles.permissions(role).len()) == Ok(all);
+    let boundless = policy.scopes.iter().filter(|(name, role)| {
+        all > 1 && is_all(**role) && !policy.user_must_hold.contains_key(*name)
+    });
+    let names = boundless.map(|(name, _)| name.as_str());
+    for name in BinaryHeap::from_iter(names).into_sorted_vec() {
+        let message = "this scope opens everything there is, to whoever has a token with it";
+        let problem = Problem::warning(message).at(Path::root().join("scopes").join(name));
+        problems.add(problem.help("`user_must_hold` says which users it is for"));
     }
 }
 

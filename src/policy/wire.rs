@@ -9,6 +9,7 @@ mod binding;
 mod condition;
 mod delegation;
 mod introspection;
+mod organization;
 mod revocations;
 mod step_up;
 
@@ -22,6 +23,7 @@ pub use binding::{Binding, CertificateSource, Dpop, Mtls, RequireBinding};
 pub use condition::{ClaimTest, Condition};
 pub use delegation::{Delegation, DelegationPair};
 pub use introspection::Introspection;
+pub use organization::Organization;
 pub use revocations::{IssuedBefore, RevocationFeed, Revocations, Revoked, WhenStale};
 pub use step_up::StepUp;
 
@@ -67,6 +69,9 @@ pub struct File {
     /// How far authority may be handed on from actor to actor.
     #[serde(default)]
     pub delegation: Delegation,
+    /// What organizations have decided for their own, by name: it can only take away.
+    #[serde(default)]
+    pub organizations: BTreeMap<String, Organization>,
     /// The operations of the API and the permission each needs; what is not listed is denied.
     pub routes: Vec<Route>,
     /// How often a caller may call. Agents, humans and API keys never share a bucket.
@@ -318,6 +323,8 @@ pub struct Role {
 pub struct Scope {
     /// The role whose permissions a token with this scope may use.
     pub role: String,
+    /// The role that the user in the token must have, or the scope is worth nothing.
+    pub user_must_hold: Option<String>,
     /// How a token with this scope must be bound (`cnf`), or it is refused.
     pub require_binding: Option<RequireBinding>,
     /// The longest time a token with this scope may be valid, or it is refused; as the issuer's

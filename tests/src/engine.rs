@@ -48,7 +48,7 @@ pub fn policy() -> Value {
         "scopes": {
             "crm.read": { "role": "reader" },
             "crm.write": { "role": "editor" },
-            "crm.admin": { "role": "admin" },
+            "crm.admin": { "role": "admin", "user_must_hold": "admin" },
         },
         "agents": {
             "support-bot": { "owner": "support", "ceiling": "editor", "never": ["deals:write"] },

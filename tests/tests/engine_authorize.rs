@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use postern_cli::mint::AccessToken;
-use postern_tests::engine::{Gate, call, compact, delegate, policy, token};
+use postern_tests::engine::{self, Gate, call, compact, delegate, token};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -12,6 +12,13 @@ const READ: (&str, &str) = ("GET", "/v1/contacts");
 const WRITE: (&str, &str) = ("PUT", "/v1/contacts/7");
 const DEALS: (&str, &str) = ("PUT", "/v1/deals/7");
 const EXPORT: (&str, &str) = ("POST", "/v1/exports");
+
+/// The policy with a scope for everything that is worth it in all hands.
+fn policy() -> Value {
+    let mut policy = engine::policy();
+    policy["scopes"]["crm.admin"] = json!({ "role": "admin" });
+    policy
+}
 
 fn code(policy: &Value, (method, path): (&str, &str), token: &AccessToken) -> String {
     Gate::new(policy).ask(&call(method, path).bearer(&compact(token))).code()

@@ -26,6 +26,7 @@ fn strict() -> Value {
     policy["attributes"] = json!({ "model": { "type": "string", "claim": "model" } });
     policy["agents"]["support-bot"]["require"] =
         json!(["request.method == 'GET' || agent.model == 'm-4'"]);
+    policy["organizations"] = json!({ "narrow": { "blocked_scopes": ["crm.read"] } });
     policy["agents"]["stopped-bot"] = json!({ "ceiling": "reader" });
     policy["revocations"] = json!({
         "agents": ["stopped-bot"],
@@ -83,7 +84,7 @@ fn provoke(denial: Denial) -> (Outcome, String) {
         Denial::ExpiredToken => sent(read(), secretive("crm.read").valid(1, 2)),
         Denial::InsufficientScope => sent(call("PUT", "/v1/contacts/1"), secretive("crm.read")),
         Denial::InsufficientUserAuthentication => {
-            sent(call("POST", "/v1/exports"), secretive("crm.admin"))
+            sent(call("POST", "/v1/exports"), secretive("crm.admin").roles(&["admin"]))
         }
         Denial::InvalidDpopProof | Denial::UseDpopNonce => {
             let token = compact(&secretive("crm.read").bound_to_key(&key.thumbprint()));
@@ -109,6 +110,7 @@ fn provoke(denial: Denial) -> (Outcome, String) {
             (read(), token)
         }
         Denial::RevokedToken => sent(read(), secretive("crm.read").claim("jti", "revoked-4711")),
+        Denial::ScopeBlocked => sent(read(), secretive("crm.read").claim("org_id", "narrow")),
         Denial::UnboundToken => sent(read(), secretive("crm.read").claim("cnf", json!({}))),
         Denial::UnknownKey => {
             let other = PrivateKey::generate(Algorithm::EdDsa).unwrap();

@@ -25,7 +25,7 @@ fn a_good_policy_is_told_in_a_line() {
 #[test]
 fn an_unknown_field_is_told_with_the_nearest_one() {
     assert_snapshot!(broken("revision:", "revison:"), @r"
-    p.yaml:3:1: error: revison: unknown field `revison`, expected one of `version`, `revision`, `issuers`, `resource`, `roles`, `scopes`, `callers`, `agents`, `unregistered_agents`, `attributes`, `trusted_hops`, `delegation` and 8 more
+    p.yaml:3:1: error: revison: unknown field `revison`, expected one of `version`, `revision`, `issuers`, `resource`, `roles`, `scopes`, `callers`, `agents`, `unregistered_agents`, `attributes`, `trusted_hops`, `delegation` and 9 more
         3 | revison: test-1
           | ^
           help: did you mean `revision`?
@@ -145,7 +145,7 @@ fn all_that_is_wrong_is_told_in_the_order_of_the_text() {
     lab.write("p.yaml", &policy);
     assert_snapshot!(lab.run("check p.yaml"), @r#"
     p.yaml:25:16: error: scopes."crm.admin".role: unknown role `boss`
-       25 |   crm.admin: { role: boss }
+       25 |   crm.admin: { role: boss, user_must_hold: admin }
           |                ^
     p.yaml:48:28: error: limits.agents[1].rate: `0/min` is not a rate: expected at least 1
        48 |     - { per: organization, rate: 0/min }
@@ -190,7 +190,7 @@ fn json_is_read_and_its_problems_have_places_too() {
         "{\n  \"version\": 1,\n  \"issuers\": [],\n  \"roles\": {},\n  \"rotues\": []\n}\n",
     );
     assert_snapshot!(lab.run("check p.json"), @r#"
-    p.json:5:3: error: rotues: unknown field `rotues`, expected one of `version`, `revision`, `issuers`, `resource`, `roles`, `scopes`, `callers`, `agents`, `unregistered_agents`, `attributes`, `trusted_hops`, `delegation` and 8 more
+    p.json:5:3: error: rotues: unknown field `rotues`, expected one of `version`, `revision`, `issuers`, `resource`, `roles`, `scopes`, `callers`, `agents`, `unregistered_agents`, `attributes`, `trusted_hops`, `delegation` and 9 more
         5 |   "rotues": []
           |   ^
           help: did you mean `routes`?

@@ -177,7 +177,7 @@ fn a_login_that_is_too_long_ago_is_told_with_how_to_log_in_again() {
         &format!("{policy}\nstep_up: {{ exports:create: {{ max_age: 5m }} }}\n"),
     );
     // An hour before it is now.
-    let more = "--scope crm.admin --client web-app --claim auth_time=1767265200";
+    let more = "--scope crm.admin --role admin --client web-app --claim auth_time=1767265200";
     let ran = lab.explain("POST /v1/exports", more);
     assert_eq!(
         decision(&ran),
@@ -186,7 +186,7 @@ fn a_login_that_is_too_long_ago_is_told_with_how_to_log_in_again() {
     );
     assert!(ran.out.contains("step_up.exports:create: does not hold"), "{ran}");
     assert!(ran.out.contains("max_age=\"300\""), "{ran}");
-    let now = "--scope crm.admin --client web-app --claim auth_time=1767268700";
+    let now = "--scope crm.admin --role admin --client web-app --claim auth_time=1767268700";
     assert_eq!(decision(&lab.explain("POST /v1/exports", now)), "allowed, exit code 0");
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::page::{Page, code, repository};
 
 /// Where each type of the schema stands in a policy, as the reference writes it.
-const PLACES: [(&str, &str); 30] = [
+const PLACES: [(&str, &str); 31] = [
     ("Agent", "agents.NAME."),
     ("ApiKey", "api_keys.keys[]."),
     ("ApiKeys", "api_keys."),
@@ -30,6 +30,7 @@ const PLACES: [(&str, &str); 30] = [
     ("Limits", "limits."),
     ("Machine", "issuers[].machine."),
     ("Mtls", "binding.mtls."),
+    ("Organization", "organizations.NAME."),
     ("Resource", "resource."),
     ("RevocationFeed", "revocations.feed."),
     ("Revocations", "revocations."),

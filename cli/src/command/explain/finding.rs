@@ -7,7 +7,7 @@ use postern::binding;
 use postern::cel::Failure;
 use postern::host::Timestamp;
 use postern::policy::{
-    Agent, Condition, Kind, Operation, PermissionId, Policy, RoleId, Unregistered,
+    self, Agent, Condition, Kind, Operation, PermissionId, Policy, RoleId, Unregistered,
 };
 use postern::principal::{self, Caller};
 use postern::session::Session;
@@ -199,6 +199,9 @@ pub(in crate::command) struct Authorize {
     pub(in crate::command) user_roles: Option<Vec<Role>>,
     /// The role beyond which the agent never reaches.
     pub(in crate::command) ceiling: Option<Role>,
+    /// The same, by what its organization has decided.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(in crate::command) organization_ceilings: Vec<Role>,
     /// Whether the permission is one that the agent never gets.
     pub(in crate::command) never: bool,
     /// The conditions on the token.
@@ -211,6 +214,9 @@ pub(in crate::command) struct Authorize {
 pub(in crate::command) struct Scope {
     pub(in crate::command) scope: String,
     pub(in crate::command) role: Option<Role>,
+    /// Why it is worth nothing in these hands, or in this organization.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::command) withheld: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -244,9 +250,13 @@ impl Authorize {
             role: policy.roles.name(id).to_owned(),
             holds: policy.roles.holds(id, permission),
         };
+        let grant = session.standing.as_ref().ok();
+        let withheld = grant.map_or(&[][..], |grant| &grant.withheld);
+        let organization_ceilings = grant.map_or(&[][..], |grant| &grant.organization_ceilings);
         let scope = |scope: &str| Scope {
             scope: scope.to_owned(),
             role: policy.scopes.get(scope).map(|id| role(*id)),
+            withheld: withheld.iter().find(|one| one.scope == scope).map(|one| one.denial.code()),
         };
         let agent = principal
             .and_then(principal::Principal::registered)
@@ -268,6 +278,13 @@ impl Authorize {
                 .filter(|principal| principal.delegated)
                 .map(|principal| principal.roles.iter().map(|id| role(*id)).collect()),
             ceiling: ceiling.map(role),
+            organization_ceilings: organization_ceilings
+                .iter()
+                .map(|ceiling| match ceiling {
+                    policy::Role::Known(id) => role(*id),
+                    policy::Role::Unknown => Role { role: "(unknown)".to_owned(), holds: false },
+                })
+                .collect(),
             never: agent.is_some_and(|agent| agent.never.contains(&permission)),
             conditions: conditions(operation, agent, facts)
                 .into_iter()

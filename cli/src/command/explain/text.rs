@@ -190,15 +190,26 @@ fn binding_lines(Binding { binding }: &Binding) -> Vec<String> {
 }
 
 fn authorize_lines(authorize: &Authorize) -> Vec<String> {
-    let Authorize { permission, scopes, user_roles, ceiling, never, conditions, smallest_scope } =
-        authorize;
+    let Authorize {
+        permission,
+        scopes,
+        user_roles,
+        ceiling,
+        organization_ceilings,
+        never,
+        conditions,
+        smallest_scope,
+    } = authorize;
     let mut lines = vec![format!("`{permission}` is needed")];
     if scopes.is_empty() {
         lines.push("scope: none in the token".to_owned());
     }
-    lines.extend(scopes.iter().map(|Scope { scope, role }| match role {
-        Some(role) => format!("scope {scope} -> {}", holds(role)),
-        None => format!("scope {scope} -> nothing in this policy"),
+    lines.extend(scopes.iter().map(|Scope { scope, role, withheld }| match (role, withheld) {
+        (Some(Role { role, .. }), Some(code)) => {
+            format!("scope {scope} -> {role}, but it is worth nothing here: `{code}`")
+        }
+        (Some(role), None) => format!("scope {scope} -> {}", holds(role)),
+        (None, _) => format!("scope {scope} -> nothing in this policy"),
     }));
     match user_roles.as_deref() {
         None => {}
@@ -206,6 +217,8 @@ fn authorize_lines(authorize: &Authorize) -> Vec<String> {
         Some(roles) => lines.extend(roles.iter().map(|role| format!("user: {}", holds(role)))),
     }
     lines.extend(ceiling.iter().map(|role| format!("ceiling: {}", holds(role))));
+    let ceilings = organization_ceilings.iter();
+    lines.extend(ceilings.map(|role| format!("the organization's ceiling: {}", holds(role))));
     if *never {
         lines.push(format!("never: `{permission}` is among what this agent never gets"));
     }

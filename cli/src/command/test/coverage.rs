@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use postern::policy::{Access, Policy, Unregistered};
+use postern::policy::{Access, Organization, Policy, Unregistered};
 use serde::Serialize;
 
 use crate::command::explain::{Finding, Report};
@@ -50,6 +50,11 @@ impl Coverage {
                 missing.extend(both(format!("agents.{name}.require[{number}]")));
             }
         }
+        for (name, organization) in policy.organizations.iter() {
+            for rule in decided(organization) {
+                missing.insert(format!("organizations.{name}.{rule} speaks"));
+            }
+        }
         if matches!(policy.agents.unregistered, Unregistered::Ceiling(_)) {
             missing.insert("unregistered_agents calls".to_owned());
         }
@@ -72,15 +77,20 @@ impl Coverage {
     pub(super) fn saw(&mut self, report: &Report) {
         let verdict = if report.decision.allowed { "allows" } else { "denies" };
         let (mut agent, mut class) = (None, "keys");
+        let mut organization = None;
         let mut seen = Vec::new();
         for step in &report.steps {
             match &step.finding {
                 Finding::Route(route) => {
                     seen.extend(route.index.map(|index| format!("routes[{index}] {verdict}")));
                 }
-                Finding::Key(key) => seen.push(format!("api_keys {} calls", key.key)),
+                Finding::Key(key) => {
+                    organization = Some(key.organization.as_str());
+                    seen.push(format!("api_keys {} calls", key.key));
+                }
                 Finding::Principal(principal) => {
                     class = if principal.agent.is_some() { "agents" } else { "humans" };
+                    organization = principal.organization.as_deref();
                     agent = principal.agent.as_deref().filter(|_| principal.registered);
                     seen.extend(agent.map(|name| format!("agents.{name} calls")));
                     if principal.agent.is_some() && !principal.registered {
@@ -109,6 +119,9 @@ impl Coverage {
                 | Finding::Binding(_) => {}
             }
         }
+        let rules = report.decision.code.map_or(&[][..], by_organization);
+        let rules = rules.iter().zip(organization.into_iter().cycle());
+        seen.extend(rules.map(|(rule, name)| format!("organizations.{name}.{rule} speaks")));
         for rule in seen {
             if self.missing.remove(&rule) {
                 self.covered.insert(rule);
@@ -124,5 +137,28 @@ impl Coverage {
     /// The part of them that some test is about, in whole percent, rounded down.
     pub(super) fn percent(&self) -> usize {
         self.covered.len().saturating_mul(100).checked_div(self.len()).unwrap_or(100)
+    }
+}
+
+/// The rules that an organization has.
+fn decided(organization: &Organization) -> Vec<&'static str> {
+    let rules = [
+        ("blocked_clients", organization.blocks_clients()),
+        ("blocked_scopes", organization.blocks_scopes()),
+        ("agent_ceiling", organization.agent_ceiling.is_some()),
+        ("registered_agents_only", organization.registered_agents_only),
+        ("delegable_by", organization.is_delegable_by_some()),
+    ];
+    rules.into_iter().filter(|(_, is_there)| *is_there).map(|(rule, _)| rule).collect()
+}
+
+/// The rules of an organization that may be why somebody is denied so.
+fn by_organization(code: &str) -> &'static [&'static str] {
+    match code {
+        "client_blocked" => &["blocked_clients"],
+        "scope_blocked" => &["blocked_scopes", "delegable_by"],
+        "agent_ceiling" => &["agent_ceiling"],
+        "agent_unknown" => &["registered_agents_only"],
+        _ => &[],
     }
 }
