@@ -4,6 +4,7 @@
 //! somebody, only those that the subject's own roles hold too; an agent's only up to its ceiling;
 //! and never what its registration says it never gets.
 
+pub mod elevation;
 pub mod facts;
 
 use std::collections::BinaryHeap;
@@ -14,8 +15,8 @@ use crate::cel;
 use crate::denial::{Denial, Refusal};
 use crate::host::Timestamp;
 use crate::policy::{
-    Condition, Kind, Operation, Organization, Party, PermissionId, PermissionSet, Policy,
-    Restrictions, Role, RoleId, Unregistered,
+    Amendments, Condition, Kind, Operation, Organization, Party, PermissionId, PermissionSet,
+    Policy, Role, RoleId, Unregistered,
 };
 use crate::principal::Principal;
 use crate::token::{Claims, IssuerId};
@@ -53,7 +54,7 @@ pub type Controls<'a> = [Option<&'a Organization>; 2];
 /// What the organization of a caller has decided.
 pub fn controls<'a>(
     policy: &'a Policy,
-    taken: &'a Restrictions,
+    taken: &'a Amendments,
     organization: Option<&str>,
 ) -> Controls<'a> {
     let Some(name) = organization else { return [None, None] };

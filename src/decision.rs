@@ -17,6 +17,7 @@ pub use request::{MAX_HEADERS, Request};
 
 use crate::audit::{self, Event, Members, Record};
 use crate::authorize;
+use crate::authorize::elevation::{self, Used};
 use crate::authorize::facts::Facts;
 use crate::binding::{Binding, Bindings, Dpop, Nonces, Unproven};
 use crate::denial::{Denial, Refusal, Reply, Told, Wait};
@@ -25,7 +26,7 @@ use crate::fields::Fields;
 use crate::host::{Host, Timestamp};
 use crate::introspection::Introspection;
 use crate::limit::{self, Charge, Leases, RateLimit, Usages};
-use crate::policy::{Access, Operation, PermissionId, Policy, Restrictions};
+use crate::policy::{Access, Amendments, Operation, PermissionId, Policy};
 use crate::principal::attributes::{self, Values};
 use crate::route::NormalPath;
 use crate::session::{Session, Sessions};
@@ -48,7 +49,7 @@ pub struct Engine {
     bindings: Bindings,
     feeds: Feeds,
     /// What is taken away besides what the policy takes away.
-    taken: RefCell<Rc<Restrictions>>,
+    taken: RefCell<Rc<Amendments>>,
     introspection: Introspection,
     /// What callers may cost whose tokens are refused in the end.
     budget: Budget,
@@ -126,8 +127,8 @@ pub enum Step<'a> {
     Session(&'a Session),
     /// The caller has what its token is bound to.
     Bound(Binding),
-    /// The caller may.
-    Authorized,
+    /// The caller may, by this grant if it takes one.
+    Authorized(Option<&'a Used>),
     /// What is left of the caller's limits.
     Limited(&'a Usages),
     /// The step that would have been next ended the walk.
@@ -155,6 +156,8 @@ struct Seen<'e> {
     next_nonce: Option<String>,
     /// What a proxy before us says of the agent.
     said: Values,
+    /// The grant that was used.
+    used: Option<Used>,
 }
 
 /// What came through the whole walk.
@@ -333,12 +336,17 @@ impl Engine {
             path: &path,
             headers: request.headers,
             now,
+            grant: None,
         };
-        self.authorize(session, operation, permission, &facts)?;
-        witness.saw(Step::Authorized);
+        let mut used = self.authorize(session, operation, permission, &facts)?;
+        witness.saw(Step::Authorized(used.as_ref()));
 
         // Limit: may they do it again already.
         let usages = self.charge(session, host, now)?;
+        if let Some(used) = &mut used {
+            used.spend(host)?;
+        }
+        seen.used = used;
         witness.saw(Step::Limited(&usages));
         Ok(Permit::Backend(Some(usages)))
     }
@@ -349,13 +357,21 @@ impl Engine {
         operation: &Operation,
         permission: PermissionId,
         facts: &Facts<'_>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Option<Used>, Refusal> {
         let grant = session.standing.as_ref().map_err(|refusal| *refusal)?;
-        authorize::check(&self.policy, session.principal(), grant, permission)?;
-        authorize::require(operation, session.principal(), facts)?;
-        let (claims, now) = (&session.claims, facts.now);
-        authorize::step_up(&self.policy, session.principal(), permission, claims, now)?;
-        Ok(())
+        let (policy, principal) = (&self.policy, session.principal());
+        let used = match authorize::check(policy, principal, grant, permission) {
+            Ok(()) => None,
+            Err(refusal) => {
+                let taken = &self.taken.borrow();
+                let found = elevation::find(policy, taken, principal, grant, permission, facts);
+                Some(found.ok_or(refusal)?)
+            }
+        };
+        let facts = &Facts { grant: used.as_ref(), ..*facts };
+        authorize::require(operation, principal, facts)?;
+        authorize::step_up(policy, principal, permission, &session.claims, facts.now)?;
+        Ok(used)
     }
 
     /// Charges the request to each limit of the caller's class.
@@ -451,7 +467,7 @@ impl Engine {
             operation: seen.operation.map(|operation| &operation.members),
             request_id: sifted.request_id,
             caller: seen.session.as_ref().map(|session| &session.members),
-            said: &Members::of_attributes(&self.policy, &seen.said),
+            said: &Members::of_request(&self.policy, &seen.said, seen.used.as_ref()),
         };
         Record { line: event.line(), log: self.policy.audit_log }
     }

@@ -34,6 +34,8 @@ pub enum Denial {
     DelegationForbidden,
     /// The token's `exp` has passed.
     ExpiredToken,
+    /// The grant by which the agent might was used as often as it may be.
+    GrantExhausted,
     /// The token's scopes do not hold the permission.
     InsufficientScope,
     /// The user has not logged in as the permission asks (RFC 9470 §3).
@@ -73,7 +75,7 @@ pub enum Denial {
 
 impl Denial {
     /// All of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::AgentBlocked,
         Self::AgentCeiling,
         Self::AgentForbidden,
@@ -84,6 +86,7 @@ impl Denial {
         Self::ConditionFailed,
         Self::DelegationForbidden,
         Self::ExpiredToken,
+        Self::GrantExhausted,
         Self::InsufficientScope,
         Self::InsufficientUserAuthentication,
         Self::InvalidDpopProof,
@@ -116,6 +119,7 @@ impl Denial {
             Self::ConditionFailed => "condition_failed",
             Self::DelegationForbidden => "delegation_forbidden",
             Self::ExpiredToken => "expired_token",
+            Self::GrantExhausted => "grant_exhausted",
             Self::InsufficientScope => "insufficient_scope",
             Self::InsufficientUserAuthentication => "insufficient_user_authentication",
             Self::InvalidDpopProof => "invalid_dpop_proof",
@@ -151,6 +155,7 @@ impl Denial {
             Self::ConditionFailed => "the request does not fulfil a condition",
             Self::DelegationForbidden => "authority must not come to this agent in this way",
             Self::ExpiredToken => "the token has expired: get a new one",
+            Self::GrantExhausted => "the grant for this was used as often as it may be",
             Self::InsufficientScope => "the token lacks a scope that the operation needs",
             Self::InsufficientUserAuthentication => {
                 "the operation needs a newer login of the user or one of another kind"
@@ -202,6 +207,7 @@ impl Denial {
             | Self::ConditionError
             | Self::ConditionFailed
             | Self::DelegationForbidden
+            | Self::GrantExhausted
             | Self::InsufficientScope
             | Self::NoRoute
             | Self::ScopeBlocked

@@ -13,6 +13,7 @@ mod caller;
 mod condition;
 mod delegation;
 mod duration;
+mod elevations;
 mod fetched;
 mod issuers;
 mod lifetimes;
@@ -47,6 +48,7 @@ pub use caller::{CallerRule, Kind, Matches};
 pub use condition::Condition;
 pub use delegation::Delegation;
 pub use duration::{InvalidDuration, Seconds};
+pub use elevations::{Elevation, Elevations};
 pub use issuers::{MAX_ISSUERS, Trusted};
 pub use lifetimes::Lifetimes;
 pub use limits::{Limits, Per};
@@ -56,7 +58,7 @@ pub use organizations::{Organization, Organizations, Role};
 pub use permission::{PermissionId, PermissionSet, Permissions};
 pub use problem::{Path, Place, Problem, Problems, Segment, Severity};
 pub use resource::Resource;
-pub use revocations::Restrictions;
+pub use revocations::Amendments;
 pub use role::{MAX_ROLES, RoleId, Roles};
 pub use shape::{Misshapen, Party, Shape};
 pub use step_up::{StepUp, StepUps};
@@ -99,6 +101,8 @@ pub struct Policy {
     pub callers: Vec<CallerRule>,
     /// The agents that are known.
     pub agents: Agents,
+    /// What agents may for a while besides what they have.
+    pub elevations: Elevations,
     /// What is known of agents besides their names.
     pub attributes: Attributes,
     /// All that conditions ask about.
@@ -185,6 +189,7 @@ impl Policy {
             trusted_hops,
             delegation,
             organizations,
+            grants,
             routes,
             limits,
             api_keys,
@@ -251,6 +256,8 @@ impl Policy {
             &mut scope,
             problems,
         );
+        let about = elevations::About { agents: &agents, roles: &roles, permissions: &permissions };
+        let elevations = Elevations::compile(grants, &about, Some(&mut scope), problems);
         let api_keys =
             api_keys.and_then(|written| api_keys::compile(written, &firewall, &scopes, problems));
         let resource = resource.and_then(|resource| {
@@ -297,6 +304,7 @@ impl Policy {
             user_must_hold,
             organizations,
             agents,
+            elevations,
             attributes,
             vocabulary,
             operations,

@@ -19,7 +19,7 @@ use crate::feed::{Feeds, TokenStatus};
 use crate::fields::Fields;
 use crate::host::Timestamp;
 use crate::limit::BucketKey;
-use crate::policy::{Kind, Limits, Per, Policy, Restrictions};
+use crate::policy::{Amendments, Kind, Limits, Per, Policy};
 use crate::principal::attributes::{self, Values};
 use crate::principal::{Caller, Principal};
 use crate::revocation::{Revocation, Revocations, What};
@@ -67,7 +67,7 @@ impl Session {
     /// Why the token is refused.
     pub fn open(
         policy: &Policy,
-        taken: &Restrictions,
+        taken: &Amendments,
         verified: Verified<'_>,
     ) -> Result<Self, Refusal> {
         let principal = Principal::identify(&verified, policy)
@@ -132,7 +132,7 @@ impl Session {
     /// Why the key is refused.
     pub fn open_key(
         policy: &Policy,
-        taken: &Restrictions,
+        taken: &Amendments,
         secret: &[u8],
         now: Timestamp,
     ) -> Result<Self, Refusal> {
@@ -186,8 +186,8 @@ impl Session {
     pub(crate) fn is_as_it_was(
         &self,
         policy: &Policy,
-        before: &Restrictions,
-        taken: &Restrictions,
+        before: &Amendments,
+        taken: &Amendments,
     ) -> bool {
         let (now, organization) = match &self.caller {
             Caller::Key(key) => {
@@ -229,7 +229,7 @@ impl Session {
 /// What of a token is taken back: by the policy, or else besides.
 fn revocation(
     policy: &Policy,
-    taken: &Restrictions,
+    taken: &Amendments,
     principal: &Principal,
     claims: &Claims,
 ) -> Option<Revocation> {
@@ -238,7 +238,7 @@ fn revocation(
 }
 
 /// The same of an API key.
-fn key_revocation(policy: &Policy, taken: &Restrictions, id: &str) -> Option<Revocation> {
+fn key_revocation(policy: &Policy, taken: &Amendments, id: &str) -> Option<Revocation> {
     let find = |revocations: &Revocations| revocations.find_key(id);
     find(&policy.revocations).or_else(|| find(&taken.revocations).map(Revocation::fetched))
 }

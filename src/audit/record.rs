@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{json, time};
 use crate::api_key::ApiKey;
+use crate::authorize::elevation::Used;
 use crate::binding::Binding;
 use crate::host::Timestamp;
 use crate::policy::{AuditLog, Kind, Policy};
@@ -53,11 +54,19 @@ impl Members {
         Self(members)
     }
 
-    /// What is recorded of what a proxy before us says of an agent.
-    pub fn of_attributes(policy: &Policy, values: &Values) -> Self {
+    /// What is recorded of what a proxy before us says of an agent, and of the grant that it used.
+    pub fn of_request(policy: &Policy, values: &Values, used: Option<&Used>) -> Self {
         let mut members = String::new();
         if let Some(values) = said(policy, values) {
             json::plain(&mut members, "request_attributes", values);
+        }
+        if let Some(used) = used {
+            json::text(&mut members, "grant", &used.to_string());
+            json::text(&mut members, "approved_by", &used.approved_by);
+            json::text(&mut members, "grant_reason", &used.reason);
+            if let Some(left) = used.left {
+                json::plain(&mut members, "uses_left", left);
+            }
         }
         Self(members)
     }
@@ -147,7 +156,7 @@ pub struct Event<'a> {
     pub request_id: Option<&'a [u8]>,
     /// The caller, once its token is verified.
     pub caller: Option<&'a Members>,
-    /// What a proxy before us says of the agent.
+    /// What of the caller is of this request alone.
     pub said: &'a Members,
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 
+use super::elevation::Used;
 use crate::cel::{self, Failure, Value};
 use crate::host::Timestamp;
 use crate::policy::{Kind, Party, Policy, TOKEN, Variable};
@@ -54,7 +55,9 @@ fn of_token(
             let is_there = principal.party == Party::Person;
             is_there.then(|| principal.subject.as_str().into())
         }
-        Variable::Header(_)
+        Variable::GrantApprover
+        | Variable::GrantReason
+        | Variable::Header(_)
         | Variable::Method
         | Variable::Now
         | Variable::Path
@@ -99,6 +102,8 @@ pub struct Facts<'a> {
     pub headers: &'a [(&'a [u8], &'a [u8])],
     /// When it is.
     pub now: Timestamp,
+    /// The grant that is used.
+    pub grant: Option<&'a Used>,
 }
 
 impl cel::Facts for Facts<'_> {
@@ -117,6 +122,12 @@ impl cel::Facts for Facts<'_> {
                 let (_, value) = values.next().ok_or(Failure::Missing)?;
                 // Nobody knows which of two the backend takes.
                 if values.next().is_some() { Err(Failure::Unreadable) } else { text(value) }
+            }
+            Some(Variable::GrantReason) => {
+                self.grant.map(|grant| Value::Text(&grant.reason)).ok_or(Failure::Missing)
+            }
+            Some(Variable::GrantApprover) => {
+                self.grant.map(|grant| Value::Text(&grant.approved_by)).ok_or(Failure::Missing)
             }
             Some(Variable::Attribute(place)) => {
                 let said = self.attributes.get(*place).and_then(Option::as_ref);

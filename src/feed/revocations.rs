@@ -6,7 +6,7 @@ use super::signed::Signatory;
 use super::{Failure, MAX_RESPONSE_BYTES, Source};
 use crate::host::Timestamp;
 use crate::json::{self, Bounds};
-use crate::policy::revocations::Document;
+use crate::policy::revocations::{Document, GRANTS};
 use crate::token::IssuerId;
 
 /// As deep and as many as a list of that length can be.
@@ -48,6 +48,10 @@ pub(super) fn receive(
 ) -> Result<List, Failure> {
     let Some(signatory) = signatory else {
         let value = json::parse(body, BOUNDS).map_err(|_| Failure::NotJson)?;
+        // Whoever can put something in its place could give anybody anything.
+        if value.get(GRANTS).is_some() {
+            return Err(Failure::NotSigned);
+        }
         return List::of(&value, 0);
     };
     let claims = signatory.read(body, TYPE, BOUNDS)?;

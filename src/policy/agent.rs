@@ -43,7 +43,7 @@ pub enum Unregistered {
 }
 
 /// An agent of the policy that made it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AgentId(u32);
 
 /// The agents of a policy. An identifier counts only together with the issuer that vouches for

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use serde_json::Value;
 
 use super::agent::Agents;
+use super::elevations::{self, Elevations};
 use super::fetched::{self, Fetched};
 use super::issuers::Trusted;
 use super::organizations::Organizations;
@@ -20,23 +21,29 @@ use crate::token::{self, IssuerId};
 const DEFAULT_REFRESH: u32 = 10;
 const DEFAULT_MAX_STALENESS: u32 = 300;
 
-/// What is taken away besides what the policy takes away.
+/// What counts besides what the policy says.
 #[derive(Debug, Default)]
-pub struct Restrictions {
+pub struct Amendments {
     /// What is taken back.
     pub revocations: Revocations,
     /// What organizations have decided for their own.
     pub organizations: Organizations,
+    /// What agents may for a while besides what they have.
+    pub elevations: Elevations,
 }
 
 /// What of a document is no list of revocations.
 const ORGANIZATIONS: &str = "organizations";
+
+/// What else is not: it gives, and is taken of who signs it only.
+pub(crate) const GRANTS: &str = "grants";
 
 /// A document of what is taken away that was fetched: as a policy has it, and read for itself.
 #[derive(Clone, Debug)]
 pub(crate) struct Document {
     revocations: wire::Revocations,
     organizations: BTreeMap<String, wire::Organization>,
+    grants: Vec<wire::Grant>,
 }
 
 impl Document {
@@ -47,11 +54,15 @@ impl Document {
             Some(value) => de::from_value(&value).ok()?,
             None => BTreeMap::new(),
         };
+        let grants = match members.remove(GRANTS) {
+            Some(value) => de::from_value(&value).ok()?,
+            None => Vec::new(),
+        };
         let revocations: wire::Revocations = de::from_value(&Value::Object(members)).ok()?;
         // What it says of two parties at once nobody could do as it says.
         let is_clear = |one: &wire::IssuedBefore| one.subject.is_none() || one.client.is_none();
         let is_whole = revocations.feed.is_none() && revocations.issued_before.iter().all(is_clear);
-        is_whole.then_some(Self { revocations, organizations })
+        is_whole.then_some(Self { revocations, organizations, grants })
     }
 
     /// How much is taken back.
@@ -68,12 +79,12 @@ impl Document {
         } = &self.revocations;
         [agents.len(), clients.len(), issued_before.len(), issuers.len(), keys.len()]
             .into_iter()
-            .chain([subjects.len(), tokens.len(), self.organizations.len()])
+            .chain([subjects.len(), tokens.len(), self.organizations.len(), self.grants.len()])
             .sum()
     }
 
     /// What of it is about this policy: an issuer that it does not have has no tokens here.
-    pub(crate) fn compile(&self, policy: &super::Policy) -> Restrictions {
+    pub(crate) fn compile(&self, policy: &super::Policy) -> Amendments {
         let mut written = self.revocations.clone();
         let trusted = &policy.trusted;
         let is_ours = |issuer: &Option<String>| {
@@ -85,11 +96,17 @@ impl Document {
         written.issued_before.retain(|one| is_ours(&one.issuer));
         written.issuers.retain(|name| trusted.find(name).is_some());
         // Names of agents and keys that the policy does not have yet do no harm.
-        let about = (trusted, &policy.agents, policy.api_keys.as_ref());
+        let parties = (trusted, &policy.agents, policy.api_keys.as_ref());
         let unheard = &mut Problems::new();
         let organizations = self.organizations.clone();
-        Restrictions {
-            revocations: compile(written, about, unheard),
+        let about = elevations::About {
+            agents: &policy.agents,
+            roles: &policy.roles,
+            permissions: &policy.permissions,
+        };
+        Amendments {
+            elevations: Elevations::compile(self.grants.clone(), &about, None, unheard),
+            revocations: compile(written, parties, unheard),
             organizations: Organizations::compile(
                 organizations,
                 &policy.roles,

@@ -29,6 +29,10 @@ pub enum Variable {
     CallerDelegated,
     /// `agent`, `human` or `organization`.
     CallerKind,
+    /// Who approved the grant that is used.
+    GrantApprover,
+    /// Why there is the grant that is used.
+    GrantReason,
     /// The value of a header of the request, by its name in lower case.
     Header(String),
     /// The method of the request.
@@ -50,13 +54,15 @@ pub enum Variable {
 }
 
 /// Names of one or two parts.
-const NAMES: [(&str, &str, Variable); 12] = [
+const NAMES: [(&str, &str, Variable); 14] = [
     ("agent", "name", Variable::AgentName),
     ("agent", "owner", Variable::AgentOwner),
     ("agent", "registered", Variable::AgentRegistered),
     ("caller", "client", Variable::CallerClient),
     ("caller", "delegated", Variable::CallerDelegated),
     ("caller", "kind", Variable::CallerKind),
+    ("grant", "approved_by", Variable::GrantApprover),
+    ("grant", "reason", Variable::GrantReason),
     ("now", "", Variable::Now),
     ("organization", "id", Variable::Organization),
     ("request", "method", Variable::Method),
@@ -80,6 +86,8 @@ impl Variable {
             | Self::AgentOwner
             | Self::CallerClient
             | Self::CallerKind
+            | Self::GrantApprover
+            | Self::GrantReason
             | Self::Header(_)
             | Self::Method
             | Self::Organization
@@ -91,7 +99,13 @@ impl Variable {
 
     fn is_of_request(&self, attributes: &Attributes) -> bool {
         match self {
-            Self::Header(_) | Self::Method | Self::Now | Self::Path | Self::Segment(_) => true,
+            Self::GrantApprover
+            | Self::GrantReason
+            | Self::Header(_)
+            | Self::Method
+            | Self::Now
+            | Self::Path
+            | Self::Segment(_) => true,
             Self::Attribute(place) => attributes.has_header(*place),
             _ => false,
         }

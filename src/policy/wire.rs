@@ -8,6 +8,7 @@ mod attribute;
 mod binding;
 mod condition;
 mod delegation;
+mod grant;
 mod introspection;
 mod organization;
 mod revocations;
@@ -22,6 +23,7 @@ pub use attribute::{Attribute, AttributeType};
 pub use binding::{Binding, CertificateSource, Dpop, Mtls, RequireBinding};
 pub use condition::{ClaimTest, Condition};
 pub use delegation::{Delegation, DelegationPair};
+pub use grant::Grant;
 pub use introspection::Introspection;
 pub use organization::Organization;
 pub use revocations::{IssuedBefore, RevocationFeed, Revocations, Revoked, WhenStale};
@@ -72,6 +74,9 @@ pub struct File {
     /// What organizations have decided for their own, by name: it can only take away.
     #[serde(default)]
     pub organizations: BTreeMap<String, Organization>,
+    /// What agents may for a while besides what they have.
+    #[serde(default)]
+    pub grants: Vec<Grant>,
     /// The operations of the API and the permission each needs; what is not listed is denied.
     pub routes: Vec<Route>,
     /// How often a caller may call. Agents, humans and API keys never share a bucket.

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
-use super::path::{AmbiguousPath, MAX_PATH_BYTES, MAX_SEGMENTS, check_segment, decode};
+use super::path::{AmbiguousPath, MAX_PATH_BYTES, MAX_SEGMENTS, NormalPath, check_segment, decode};
 
 /// The paths a route answers, segment by segment.
 ///
@@ -44,6 +44,23 @@ pub enum Segment {
 }
 
 impl Pattern {
+    /// Whether it matches a path.
+    pub fn matches(&self, path: &NormalPath<'_>) -> bool {
+        let mut parts = path.segments();
+        for segment in &self.segments {
+            let is_match = match (segment, parts.next()) {
+                (_, None) => false,
+                (Segment::Literal(literal), Some(part)) => **literal == *part,
+                (Segment::One(_), Some(part)) => !part.is_empty(),
+                (Segment::Rest, Some(part)) => return !part.is_empty(),
+            };
+            if !is_match {
+                return false;
+            }
+        }
+        parts.next().is_none()
+    }
+
     /// The parts, at least one.
     pub fn segments(&self) -> &[Segment] {
         &self.segments

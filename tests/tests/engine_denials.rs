@@ -27,6 +27,10 @@ fn strict() -> Value {
     policy["agents"]["support-bot"]["require"] =
         json!(["request.method == 'GET' || agent.model == 'm-4'"]);
     policy["organizations"] = json!({ "narrow": { "blocked_scopes": ["crm.read"] } });
+    policy["grants"] = json!([{
+        "agent": "support-bot", "permission": "contacts:write", "uses": 1,
+        "until": "2030-01-01", "approved_by": "oncall", "reason": "INC-4711",
+    }]);
     policy["agents"]["stopped-bot"] = json!({ "ceiling": "reader" });
     policy["revocations"] = json!({
         "agents": ["stopped-bot"],
@@ -82,6 +86,15 @@ fn provoke(denial: Denial) -> (Outcome, String) {
             sent(read(), secretive("crm.read").claim("act", chain))
         }
         Denial::ExpiredToken => sent(read(), secretive("crm.read").valid(1, 2)),
+        Denial::GrantExhausted => {
+            let token = secretive("crm.read").actor("support-bot").roles(&["editor"]);
+            let (call, token) = sent(
+                call("PUT", "/v1/contacts/7"),
+                token.claim("acr", "mfa").claim("model", "m-4"),
+            );
+            assert_eq!(gate.ask(&call.clone().bearer(&token)).code(), "allow");
+            (call, token)
+        }
         Denial::InsufficientScope => sent(call("PUT", "/v1/contacts/1"), secretive("crm.read")),
         Denial::InsufficientUserAuthentication => {
             sent(call("POST", "/v1/exports"), secretive("crm.admin").roles(&["admin"]))

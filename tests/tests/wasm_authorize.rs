@@ -92,3 +92,34 @@ fn the_hardest_condition_on_the_largest_claim_costs_a_worker_neither_its_life_no
     let mut proxy = wanting(&format!("{deep}{}", " && true".repeat(50)));
     assert_eq!(ask(&mut proxy, &token()).status(), Some(200));
 }
+
+#[test]
+fn a_grant_is_used_as_often_as_it_may_be() {
+    let mut proxy = proxy(|policy| {
+        policy["agents"][AGENT]["never"] = json!(["contacts:read"]);
+        policy["grants"] = json!([{
+            "agent": AGENT, "permission": "contacts:read", "until": "2100-01-01", "uses": 2,
+            "approved_by": "oncall", "reason": "INC-4711",
+        }]);
+    });
+    for left in [1, 0] {
+        let exchange = ask(&mut proxy, &token());
+        assert_eq!(exchange.status(), Some(200));
+        let record = exchange.record().unwrap();
+        assert_eq!(
+            (&record["grant_reason"], &record["uses_left"]),
+            (&json!("INC-4711"), &json!(left))
+        );
+    }
+    assert_eq!(outcome(&ask(&mut proxy, &token())), denied(403, "grant_exhausted"));
+}
+
+#[test]
+fn an_organization_takes_away_for_its_own() {
+    let mut proxy = proxy(|policy| {
+        policy["organizations"] = json!({ "narrow": { "blocked_clients": [AGENT] } });
+    });
+    assert_eq!(ask(&mut proxy, &token()).status(), Some(200));
+    let exchange = ask(&mut proxy, &token().claim("org_id", "narrow"));
+    assert_eq!(outcome(&exchange), denied(403, "client_blocked"));
+}

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::page::{Page, code, repository};
 
 /// Where each type of the schema stands in a policy, as the reference writes it.
-const PLACES: [(&str, &str); 31] = [
+const PLACES: [(&str, &str); 32] = [
     ("Agent", "agents.NAME."),
     ("ApiKey", "api_keys.keys[]."),
     ("ApiKeys", "api_keys."),
@@ -21,6 +21,7 @@ const PLACES: [(&str, &str); 31] = [
     ("Delegation", "delegation."),
     ("DelegationPair", "delegation.pairs[]."),
     ("Dpop", "binding.dpop."),
+    ("Grant", "grants[]."),
     ("Headers", "headers."),
     ("Introspection", "issuers[].introspection."),
     ("IssuedBefore", "revocations.issued_before[]."),

@@ -7,7 +7,7 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 /// A condition: an expression in a subset of CEL, or a test of one claim.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(untagged))]
 pub enum Condition {
@@ -44,7 +44,7 @@ impl<'de> Deserialize<'de> for Condition {
 
 /// A test of one claim of the verified token: exactly one of them. A claim that is not there
 /// satisfies no test but `exists: false`.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a test of a claim")]
 pub struct ClaimTest {

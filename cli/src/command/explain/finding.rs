@@ -2,6 +2,7 @@
 
 use postern::api_key::ApiKey;
 use postern::authorize;
+use postern::authorize::elevation::Used;
 use postern::authorize::facts::Facts;
 use postern::binding;
 use postern::cel::Failure;
@@ -208,6 +209,25 @@ pub(in crate::command) struct Authorize {
     pub(in crate::command) conditions: Vec<Outcome>,
     /// The scope that would do and grants the least besides.
     pub(in crate::command) smallest_scope: Option<String>,
+    /// The grant without which the agent might not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::command) grant: Option<Grant>,
+}
+
+/// A grant that is used.
+#[derive(Serialize)]
+pub(in crate::command) struct Grant {
+    /// Where it stands in the policy.
+    pub(in crate::command) grant: String,
+    pub(in crate::command) approved_by: String,
+    pub(in crate::command) reason: String,
+}
+
+impl Grant {
+    pub(in crate::command) fn of(used: &Used) -> Self {
+        let Used { approved_by, reason, .. } = used;
+        Self { grant: used.to_string(), approved_by: approved_by.clone(), reason: reason.clone() }
+    }
 }
 
 #[derive(Serialize)]
@@ -291,6 +311,7 @@ impl Authorize {
                 .chain(step_up(policy, permission, session, facts.now))
                 .collect(),
             smallest_scope: operation.scope.clone(),
+            grant: None,
         }
     }
 }

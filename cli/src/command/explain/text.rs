@@ -1,7 +1,7 @@
 //! The report in words.
 
 use super::finding::{
-    Authorize, Binding, Finding, Firewall, Key, Left, Limits, Principal, Role, Route, Scope,
+    Authorize, Binding, Finding, Firewall, Grant, Key, Left, Limits, Principal, Role, Route, Scope,
     Standing, Step, Token,
 };
 use super::report::{Header, Report};
@@ -199,6 +199,7 @@ fn authorize_lines(authorize: &Authorize) -> Vec<String> {
         never,
         conditions,
         smallest_scope,
+        grant,
     } = authorize;
     let mut lines = vec![format!("`{permission}` is needed")];
     if scopes.is_empty() {
@@ -234,6 +235,9 @@ fn authorize_lines(authorize: &Authorize) -> Vec<String> {
         Some(scope) => format!("smallest scope that grants it: {scope}"),
         None => "no scope grants it".to_owned(),
     });
+    lines.extend(grant.iter().map(|Grant { grant, approved_by, reason }| {
+        format!("by {grant}, approved by {approved_by}: {reason}")
+    }));
     lines
 }
 

@@ -12,8 +12,8 @@ use postern::session::Session;
 use postern::token::credential;
 
 use super::finding::{
-    Authorize, Binding, Finding, Firewall, Key, Left, Limits, Principal, Route, Standing, Step,
-    Token,
+    Authorize, Binding, Finding, Firewall, Grant, Key, Left, Limits, Principal, Route, Standing,
+    Step, Token,
 };
 
 /// Writes down what each step found. The engine tells of what passed; what was refused is looked
@@ -125,6 +125,7 @@ impl<'a> Watch<'a> {
             path: &path,
             headers: self.request.headers,
             now: self.now,
+            grant: None,
         };
         self.authorize = self.operation.and_then(|operation| match operation.access {
             Access::Permission(id) => {
@@ -217,8 +218,9 @@ impl Witness for Watch<'_> {
                     self.passed(Finding::Binding(binding));
                 }
             }
-            Seen::Authorized => {
-                if let Some(authorize) = self.authorize.take() {
+            Seen::Authorized(used) => {
+                if let Some(mut authorize) = self.authorize.take() {
+                    authorize.grant = used.map(Grant::of);
                     self.passed(Finding::Authorize(authorize));
                 }
             }

@@ -55,6 +55,9 @@ impl Coverage {
                 missing.insert(format!("organizations.{name}.{rule} speaks"));
             }
         }
+        for (_, elevation) in policy.elevations.iter() {
+            missing.insert(format!("grants[{}] is used", elevation.index));
+        }
         if matches!(policy.agents.unregistered, Unregistered::Ceiling(_)) {
             missing.insert("unregistered_agents calls".to_owned());
         }
@@ -100,6 +103,8 @@ impl Coverage {
                 Finding::Authorize(authorize) => {
                     let scopes = authorize.scopes.iter();
                     seen.extend(scopes.map(|scope| format!("scopes.{} is used", scope.scope)));
+                    let grant = authorize.grant.as_ref();
+                    seen.extend(grant.map(|used| format!("{} is used", used.grant)));
                     let never = agent.filter(|_| authorize.never);
                     seen.extend(
                         never.map(|name| format!("agents.{name}.never {}", authorize.permission)),
