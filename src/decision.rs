@@ -26,7 +26,8 @@ use crate::fields::Fields;
 use crate::host::{Host, Timestamp};
 use crate::introspection::Introspection;
 use crate::limit::{self, Charge, Leases, RateLimit, Usages};
-use crate::policy::{Access, Amendments, Operation, PermissionId, Policy};
+use crate::policy::{Access, Amendments, Mode, Operation, PermissionId, Policy};
+use crate::principal::Principal;
 use crate::principal::attributes::{self, Values};
 use crate::route::NormalPath;
 use crate::session::{Session, Sessions};
@@ -71,6 +72,19 @@ pub struct Decision {
     pub answer: Answer,
     /// What to write down.
     pub record: Record,
+    /// What would have become of it, were it not in shadow mode.
+    pub shadow: Option<Box<Shadow>>,
+}
+
+/// A denial that is not enforced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shadow {
+    /// Why.
+    pub refusal: Refusal,
+    /// The place of the route among the policy's; none where no route was found.
+    pub route: Option<usize>,
+    /// The agent, by its name in the policy.
+    pub agent: Option<String>,
 }
 
 /// What was decided of a request, or that it is worth waiting for keys or an answer that may soon
@@ -158,6 +172,8 @@ struct Seen<'e> {
     said: Values,
     /// The grant that was used.
     used: Option<Used>,
+    /// Why the caller would have been denied, were that enforced.
+    shadow: Option<Refusal>,
 }
 
 /// What came through the whole walk.
@@ -239,7 +255,10 @@ impl Engine {
         let sifted = request.sift(&self.policy);
         let mut seen = Seen::default();
         match self.walk(request, &sifted, host, now, &mut seen, &mut ()) {
-            Err(Refusal { wait: Some(wait), .. }) => Attempt::Undecided(wait),
+            // In shadow mode nobody waits for what is only written down.
+            Err(Refusal { wait: Some(wait), .. }) if self.policy.mode == Mode::Enforce => {
+                Attempt::Undecided(wait)
+            }
             permit => Attempt::Decided(self.conclude(request, sifted, now, &mut seen, permit)),
         }
     }
@@ -254,7 +273,17 @@ impl Engine {
         permit: Result<Permit, Refusal>,
     ) -> Decision {
         let id = self.ids.next();
+        let permit = match permit {
+            // Whoever may pass for somebody else is stopped in any mode.
+            Err(refusal) if self.policy.mode == Mode::Shadow && sifted.check(request).is_ok() => {
+                seen.shadow = Some(refusal);
+                Ok(Permit::Backend(None))
+            }
+            Ok(Permit::Metadata) if self.policy.mode == Mode::Shadow => Ok(Permit::Backend(None)),
+            permit => permit,
+        };
         let record = self.record(request, &sifted, now, &id, seen, permit.as_ref().err());
+        let shadow = seen.shadow.map(|refusal| Box::new(self.shadow(refusal, seen)));
         let answer = match permit {
             Ok(Permit::Metadata) => Answer::Reply(self.metadata()),
             Ok(Permit::Backend(usages)) => {
@@ -262,7 +291,19 @@ impl Engine {
             }
             Err(refusal) => Answer::Reply(self.refuse(&refusal, seen, &id)),
         };
-        Decision { answer, record }
+        Decision { answer, record, shadow }
+    }
+
+    /// What would have become of a request.
+    fn shadow(&self, refusal: Refusal, seen: &Seen<'_>) -> Shadow {
+        let principal = seen.session.as_ref().and_then(|session| session.principal());
+        let agent = principal.and_then(Principal::registered);
+        let agent = agent.and_then(|id| self.policy.agents.get(id));
+        Shadow {
+            refusal,
+            route: seen.operation.and_then(|operation| operation.index),
+            agent: agent.map(|agent| agent.name.clone()),
+        }
     }
 
     /// The steps, in their order. Whatever ends one early is a denial.
@@ -323,7 +364,28 @@ impl Engine {
             binding.into_iter().for_each(|binding| witness.saw(Step::Bound(binding)));
         }
 
-        // Authorize: may they do this.
+        // Authorize and limit: may they do this, and again already.
+        match self.permit(operation, permission, (request, &path), seen, (host, now), witness) {
+            Err(refusal) if operation.mode == Mode::Shadow => {
+                witness.saw(Step::Refused(&refusal));
+                seen.shadow = Some(refusal);
+                Ok(Permit::Backend(None))
+            }
+            permit => permit,
+        }
+    }
+
+    /// The steps after it is known who is calling.
+    fn permit(
+        &self,
+        operation: &Operation,
+        permission: PermissionId,
+        (request, path): (&Request<'_>, &NormalPath<'_>),
+        seen: &mut Seen<'_>,
+        (host, now): (&impl Host, Timestamp),
+        witness: &mut impl Witness,
+    ) -> Result<Permit, Refusal> {
+        let session: &Session = seen.session.as_ref().ok_or(Denial::NotReady)?;
         if let Some(principal) = session.principal() {
             let (known, headers) = (&session.attributes, request.headers);
             seen.said = attributes::of_request(&self.policy, principal, known, headers, host)?;
@@ -333,7 +395,7 @@ impl Engine {
             credential: session.credential(),
             attributes: &seen.said,
             method: request.method,
-            path: &path,
+            path,
             headers: request.headers,
             now,
             grant: None,
@@ -341,7 +403,6 @@ impl Engine {
         let mut used = self.authorize(session, operation, permission, &facts)?;
         witness.saw(Step::Authorized(used.as_ref()));
 
-        // Limit: may they do it again already.
         let usages = self.charge(session, host, now)?;
         if let Some(used) = &mut used {
             used.spend(host)?;
@@ -401,17 +462,20 @@ impl Engine {
         id: String,
         usages: Option<Usages>,
     ) -> Forward {
-        let keeps = seen.operation.is_some_and(|operation| operation.keep_credential);
+        // In shadow mode the backend sees to all of it as it did, and the caller is told nothing.
+        let is_shadow = self.policy.mode == Mode::Shadow;
+        let keeps = seen.operation.is_some_and(|operation| operation.keep_credential) || is_shadow;
         let session = seen.session.as_ref();
-        let limits = session.map(|session| session.limits(&self.policy));
+        let limits = session.map(|session| session.limits(&self.policy)).filter(|_| !is_shadow);
         let rate_limit = limits.zip(usages).and_then(|(limits, usages)| limits.tell(&usages));
-        let caller = session.map_or(&self.anonymity, |session| &session.headers);
+        let known = session.filter(|session| session.standing.is_ok());
+        let caller = known.map_or(&self.anonymity, |session| &session.headers);
         Forward {
             drop: sifted.drop(&self.policy.binding, request, keeps),
             caller: Rc::clone(caller),
             decision_id: (Rc::clone(&self.decision_id), id),
             rate_limit,
-            dpop_nonce: seen.next_nonce.take(),
+            dpop_nonce: seen.next_nonce.take().filter(|_| !is_shadow),
         }
     }
 
@@ -467,7 +531,7 @@ impl Engine {
             operation: seen.operation.map(|operation| &operation.members),
             request_id: sifted.request_id,
             caller: seen.session.as_ref().map(|session| &session.members),
-            said: &Members::of_request(&self.policy, &seen.said, seen.used.as_ref()),
+            said: &Members::of_request(&self.policy, &seen.said, seen.used.as_ref(), seen.shadow),
         };
         Record { line: event.line(), log: self.policy.audit_log }
     }

@@ -14,6 +14,7 @@
 //! | `waiting` | requests that are held until keys or an answer are there |
 //! | `edit` | a decision -> edits of the header map |
 //! | `context` | which context id is which |
+//! | `counters` | what the proxy's metrics count |
 //! | `capability` | what this proxy can be trusted with |
 //! | `host` | the engine's [`Host`](crate::host::Host) |
 //! | `native` | signature checks by the proxy |
@@ -31,6 +32,8 @@ mod capability;
 mod configure;
 #[cfg(target_family = "wasm")]
 mod context;
+#[cfg(target_family = "wasm")]
+mod counters;
 #[cfg(target_family = "wasm")]
 mod edit;
 #[cfg(target_family = "wasm")]

@@ -64,7 +64,7 @@ pub use shape::{Misshapen, Party, Shape};
 pub use step_up::{StepUp, StepUps};
 pub(crate) use vocabulary::TOKEN;
 pub use vocabulary::{Variable, Vocabulary};
-pub use wire::AuditLog;
+pub use wire::{AuditLog, Mode};
 
 use crate::api_key::ApiKeys;
 use crate::audit::Firewall;
@@ -83,6 +83,8 @@ pub const MAX_ENTRIES: usize = 65_536;
 pub struct Policy {
     /// What backend and auditors know this edition by.
     pub version: String,
+    /// Whether decisions are enforced.
+    pub mode: Mode,
     /// Who issues the tokens that are accepted.
     pub trusted: Trusted,
     /// What the API is called in OAuth.
@@ -177,6 +179,7 @@ impl Policy {
         let is_dpop_required = binding::is_dpop_required(&file);
         let wire::File {
             version,
+            mode,
             revision,
             issuers,
             resource,
@@ -277,6 +280,7 @@ impl Policy {
         );
         Self {
             version,
+            mode,
             callers: caller::compile(callers, problems),
             agent_limits: limits::compile(limits.agents, Class::Agents, problems),
             human_limits: limits::compile(limits.humans, Class::Humans, problems),

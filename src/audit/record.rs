@@ -6,6 +6,7 @@ use super::{json, time};
 use crate::api_key::ApiKey;
 use crate::authorize::elevation::Used;
 use crate::binding::Binding;
+use crate::denial::Refusal;
 use crate::host::Timestamp;
 use crate::policy::{AuditLog, Kind, Policy};
 use crate::principal::Principal;
@@ -54,8 +55,14 @@ impl Members {
         Self(members)
     }
 
-    /// What is recorded of what a proxy before us says of an agent, and of the grant that it used.
-    pub fn of_request(policy: &Policy, values: &Values, used: Option<&Used>) -> Self {
+    /// What is recorded of what a proxy before us says of an agent, of the grant that it used, and of
+    /// why it would have been denied were that enforced.
+    pub fn of_request(
+        policy: &Policy,
+        values: &Values,
+        used: Option<&Used>,
+        shadow: Option<Refusal>,
+    ) -> Self {
         let mut members = String::new();
         if let Some(values) = said(policy, values) {
             json::plain(&mut members, "request_attributes", values);
@@ -67,6 +74,11 @@ impl Members {
             if let Some(left) = used.left {
                 json::plain(&mut members, "uses_left", left);
             }
+        }
+        if let Some(refusal) = shadow {
+            json::text(&mut members, "shadow", refusal.denial.code());
+            json::plain(&mut members, "shadow_status", refusal.denial.status());
+            json::text(&mut members, "shadow_reason", refusal.reason);
         }
         Self(members)
     }

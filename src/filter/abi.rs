@@ -41,6 +41,7 @@ const PLUGIN_CONFIGURATION: u32 = 7;
 
 const REQUEST: u32 = 0;
 
+const COUNTER: u32 = 0;
 const GAUGE: u32 = 1;
 
 /// No gRPC status of our own: the proxy derives it from the HTTP status.
@@ -118,6 +119,7 @@ unsafe extern "C" {
     ) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, size: usize, metric: *mut u32) -> u32;
     fn proxy_record_metric(metric: u32, value: u64) -> u32;
+    fn proxy_increment_metric(metric: u32, by: i64) -> u32;
     fn proxy_send_local_response(
         status: u32,
         details: *const u8,
@@ -298,9 +300,23 @@ pub(super) fn call_foreign_function(name: &[u8], arguments: &[u8]) -> Result<Vec
 
 /// A gauge of the proxy's.
 pub(super) fn define_gauge(name: &str) -> Result<u32, Status> {
+    define_metric(GAUGE, name)
+}
+
+/// A counter of the proxy's, which all workers share.
+pub(super) fn define_counter(name: &str) -> Result<u32, Status> {
+    define_metric(COUNTER, name)
+}
+
+fn define_metric(kind: u32, name: &str) -> Result<u32, Status> {
     let mut metric = 0;
-    check(unsafe { proxy_define_metric(GAUGE, name.as_ptr(), name.len(), &raw mut metric) })?;
+    check(unsafe { proxy_define_metric(kind, name.as_ptr(), name.len(), &raw mut metric) })?;
     Ok(metric)
+}
+
+/// Adds one to a counter.
+pub(super) fn increment(counter: u32) -> Result<(), Status> {
+    check(unsafe { proxy_increment_metric(counter, 1) })
 }
 
 /// Sets a gauge.

@@ -3,8 +3,8 @@
 use super::abi::{self, Level};
 use super::{context, feeds, memory};
 use crate::decision::Engine;
-use crate::policy;
 use crate::policy::problem::{Problem, Problems, Severity};
+use crate::policy::{self, Mode};
 
 /// Whether the policy of `size` bytes is now in force for `root`. If not, the log says why, and
 /// what was in force before still is: at first, nothing, and every request is denied.
@@ -55,6 +55,9 @@ fn read(size: usize) -> Result<Engine, Problems> {
             || Problem::new("the proxy did not hand over all of the plugin configuration"),
         )?;
     let policy = policy::load(&bytes)?;
+    if policy.mode == Mode::Shadow {
+        abi::log(Level::Warn, "policy: nobody is denied anything, for it is in shadow mode");
+    }
     let seed = abi::random().map_err(|_| Problem::new("the proxy has no source of randomness"))?;
     Ok(Engine::new(policy, seed))
 }

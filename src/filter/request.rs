@@ -6,7 +6,7 @@ use super::abi::{self, Level, Map};
 use super::capability::{self, Capability};
 use super::host::Proxy;
 use super::pairs::{self, Pair};
-use super::{context, edit, waiting};
+use super::{context, counters, edit, waiting};
 use crate::audit::Record;
 use crate::decision::{Answer, Attempt, Engine, Request};
 use crate::denial::{Denial, Refusal, Reply, Told, Wait};
@@ -116,6 +116,9 @@ fn decide(stream: u32, hold: &dyn Fn(u32, &Engine, Wait) -> bool) -> Result<Verd
         }
         Attempt::Undecided(_) => engine.decide(&request, &host, &mut ()),
     };
+    if let Some(shadow) = &decision.shadow {
+        counters::count(shadow);
+    }
     let verdict = match decision.answer {
         Answer::Reply(reply) => Verdict::Reply(reply),
         Answer::Forward(forward) => {

@@ -30,6 +30,8 @@ pub struct Operation {
     pub scope: Option<String>,
     /// Whether the caller's credential goes on to the backend.
     pub keep_credential: bool,
+    /// Whether it is enforced what those may who are known.
+    pub mode: wire::Mode,
     /// What is recorded of it.
     pub members: Members,
 }
@@ -64,6 +66,10 @@ pub(super) fn compile(
             let message = "a public route has no token that conditions could speak of";
             problems.add(Problem::new(message).at(here.join("require")));
         }
+        if route.public && route.mode == wire::Mode::Shadow {
+            let message = "nobody is denied a public route";
+            problems.add(Problem::new(message).at(here.join("mode")));
+        }
         let methods = methods(&route, &here, problems);
         let pattern = route.path.parse::<Pattern>().map_err(|error| {
             problems.add(Problem::new(error.to_string()).at(here.join("path")));
@@ -84,7 +90,7 @@ pub(super) fn compile(
             Access::Metadata | Access::Public => None,
         };
         let bindings = route.require_binding.map_or(Bindings::ALL, binding::bindings);
-        let wire::Route { path: template, permission, keep_credential, .. } = route;
+        let wire::Route { path: template, permission, keep_credential, mode, .. } = route;
         let index = Some(index);
         let members = Members::of_operation(&template, permission.as_deref());
         let operation = Operation {
@@ -95,6 +101,7 @@ pub(super) fn compile(
             bindings,
             scope,
             keep_credential,
+            mode,
             members,
         };
         routes.push((pattern, methods, operation));
@@ -109,6 +116,7 @@ pub(super) fn compile(
             bindings: Bindings::ALL,
             scope: None,
             keep_credential: false,
+            mode: wire::Mode::Enforce,
         };
         Some((path.clone(), Methods::from_names(["GET"]).ok()?, operation))
     }));

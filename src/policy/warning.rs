@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 use hashbrown::HashSet;
 
 use super::problem::{Path, Problem, Problems};
-use super::{Access, PermissionSet, Policy, RoleId};
+use super::{Access, Mode, PermissionSet, Policy, RoleId};
 
 /// Adds what is odd about `policy` to `problems`.
 pub(super) fn collect(policy: &Policy, problems: &mut Problems) {
@@ -17,6 +17,10 @@ pub(super) fn collect(policy: &Policy, problems: &mut Problems) {
             Access::Metadata | Access::Public => None,
         })
         .collect();
+    if policy.mode == Mode::Shadow {
+        let message = "nobody is denied anything: what would be is only written down";
+        problems.add(Problem::warning(message).at(Path::root().join("mode")));
+    }
     unused_scopes(policy, &needed, problems);
     boundless_scopes(policy, problems);
     ungranted_roles(policy, problems);

@@ -38,6 +38,9 @@ use super::duration::Seconds;
 pub struct File {
     /// The version of the policy language: 1.
     pub version: u64,
+    /// Whether decisions are enforced, or only written down.
+    #[serde(default)]
+    pub mode: Mode,
     /// A name for this edition of the file, told to the backend and the auditors. Left out, it is
     /// the fingerprint of the contents.
     pub revision: Option<String>,
@@ -426,6 +429,21 @@ pub struct Route {
     /// Hands the caller's credential on to the backend, and its proof.
     #[serde(default)]
     pub keep_credential: bool,
+    /// Whether it is enforced what those may who are known, or only written down.
+    #[serde(default)]
+    pub mode: Mode,
+}
+
+/// Whether decisions are enforced.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// They are.
+    #[default]
+    Enforce,
+    /// They are written down, and nobody is denied anything.
+    Shadow,
 }
 
 /// How often a caller may call.

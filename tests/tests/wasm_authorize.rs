@@ -123,3 +123,18 @@ fn an_organization_takes_away_for_its_own() {
     let exchange = ask(&mut proxy, &token().claim("org_id", "narrow"));
     assert_eq!(outcome(&exchange), denied(403, "client_blocked"));
 }
+
+#[test]
+fn what_is_not_enforced_is_counted_by_route_and_agent() {
+    let mut proxy = proxy(|policy| {
+        policy["routes"][0]["mode"] = json!("shadow");
+        policy["agents"][AGENT]["never"] = json!(["contacts:read"]);
+    });
+    for _ in 0..2 {
+        let exchange = ask(&mut proxy, &token());
+        assert_eq!(exchange.status(), Some(200));
+        assert_eq!(exchange.record().unwrap()["shadow"], "agent_forbidden");
+    }
+    let name = format!("postern.shadow.route.0.agent.{AGENT}.agent_forbidden");
+    assert_eq!(proxy.gauges().get(&name), Some(&2), "{:?}", proxy.gauges());
+}

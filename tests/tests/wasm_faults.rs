@@ -8,11 +8,12 @@ use postern_tests::wasm_host::{Fault, Filter, Outcome, Profile, Proxy};
 const STATUSES: [u32; 14] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, u32::MAX];
 
 /// Without these a request is still decided and forwarded rightly, if its keys are there.
-const DISPENSABLE: [&str; 9] = [
+const DISPENSABLE: [&str; 10] = [
     "proxy_call_foreign_function",
     "proxy_continue_stream",
     "proxy_define_metric",
     "proxy_http_call",
+    "proxy_increment_metric",
     "proxy_log",
     "proxy_record_metric",
     "proxy_set_effective_context",
@@ -20,7 +21,7 @@ const DISPENSABLE: [&str; 9] = [
     "proxy_set_tick_period_milliseconds",
 ];
 
-const FUNCTIONS: [&str; 19] = [
+const FUNCTIONS: [&str; 20] = [
     "proxy_add_header_map_value",
     "proxy_call_foreign_function",
     "proxy_continue_stream",
@@ -31,6 +32,7 @@ const FUNCTIONS: [&str; 19] = [
     "proxy_get_property",
     "proxy_get_shared_data",
     "proxy_http_call",
+    "proxy_increment_metric",
     "proxy_log",
     "proxy_record_metric",
     "proxy_remove_header_map_value",

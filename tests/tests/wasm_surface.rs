@@ -4,7 +4,7 @@ use postern_tests::wasm_host::Filter;
 
 #[test]
 fn it_asks_only_for_what_every_host_has() {
-    const EVERYWHERE: [&str; 25] = [
+    const EVERYWHERE: [&str; 26] = [
         "env.proxy_add_header_map_value",
         "env.proxy_call_foreign_function",
         "env.proxy_continue_stream",
@@ -15,6 +15,7 @@ fn it_asks_only_for_what_every_host_has() {
         "env.proxy_get_property",
         "env.proxy_get_shared_data",
         "env.proxy_http_call",
+        "env.proxy_increment_metric",
         "env.proxy_log",
         "env.proxy_record_metric",
         "env.proxy_remove_header_map_value",

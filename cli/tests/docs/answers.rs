@@ -134,7 +134,7 @@ impl<'a> Example<'a> {
     }
 
     fn show(&self, policy: Policy) -> String {
-        let Decision { answer, record } = self.decide(policy);
+        let Decision { answer, record, .. } = self.decide(policy);
         match (self.shown, answer) {
             ("record", _) => pretty(&record.line),
             ("answer", Answer::Reply(reply)) => show_reply(&reply),

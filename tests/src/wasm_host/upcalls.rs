@@ -9,6 +9,7 @@ use super::headers::decode;
 use super::store::{NOT_FOUND, OK};
 use super::worker::{Call, Vm};
 
+const COUNTER: u32 = 0;
 const GAUGE: u32 = 1;
 
 pub(super) fn link(linker: &mut Linker<Vm>) -> Result<()> {
@@ -104,7 +105,7 @@ fn metrics(linker: &mut Linker<Vm>) -> Result<()> {
         |mut g: Guest<'_>, kind: u32, name: u32, size: u32, metric: u32| {
             call(&mut g, "proxy_define_metric", None, |g| {
                 let name = String::from_utf8_lossy(&read(g, name, size)?).into_owned();
-                if kind != GAUGE {
+                if kind != GAUGE && kind != COUNTER {
                     return Ok(BAD_ARGUMENT);
                 }
                 if name.len() > 256 && g.data().profile == Profile::Nginx {
@@ -114,6 +115,20 @@ fn metrics(linker: &mut Linker<Vm>) -> Result<()> {
                 vm.metrics.push(name);
                 let id = u32::try_from(vm.metrics.len())?;
                 write(g, metric, &id.to_le_bytes())
+            })
+        },
+    )?;
+    linker.func_wrap(
+        "env",
+        "proxy_increment_metric",
+        |mut g: Guest<'_>, metric: u32, by: i64| {
+            call(&mut g, "proxy_increment_metric", None, |g| {
+                let at = usize::try_from(metric)?.checked_sub(1);
+                let name = at.and_then(|at| g.data().metrics.get(at).cloned());
+                let Some(name) = name else { return Ok(BAD_ARGUMENT) };
+                let mut world = g.data().world.borrow_mut();
+                *world.gauges.entry(name).or_default() += u64::try_from(by)?;
+                Ok(OK)
             })
         },
     )?;

@@ -41,6 +41,9 @@ impl Asked {
 #[derive(Serialize)]
 pub(in crate::command) struct Decision {
     pub(in crate::command) allowed: bool,
+    /// Whether it is one that is not enforced.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(in crate::command) shadow: bool,
     pub(in crate::command) code: Option<&'static str>,
     /// The HTTP status, where Postern answers.
     pub(in crate::command) status: Option<u16>,
@@ -112,7 +115,8 @@ impl Report {
             }
         };
         let decision = Decision {
-            allowed: walk.refusal.is_none(),
+            allowed: forward.is_some() || walk.refusal.is_none(),
+            shadow: forward.is_some() && walk.refusal.is_some(),
             code: walk.refusal.map(|refusal| refusal.denial.code()),
             status: reply.as_ref().map(|reply| reply.status),
             reason: walk.refusal.map(|refusal| refusal.reason),

@@ -5,7 +5,7 @@ use super::finding::{
     Standing, Step, Token,
 };
 use super::report::{Header, Report};
-use crate::command::output::{BAD, BOLD, DIM, GOOD, json, paint, plain};
+use crate::command::output::{BAD, BOLD, DIM, GOOD, ODD, json, paint, plain};
 use crate::command::time::Moment;
 
 /// Where what a step found begins, in columns.
@@ -71,7 +71,12 @@ fn decision(report: &Report) -> String {
         (None, Some(status)) => {
             format!("{} {status}, by Postern itself\n", paint(GOOD, "answered"))
         }
-        (_, None) => format!("{}\n", paint(GOOD, "allowed")),
+        (Some(code), None) => format!(
+            "{} in shadow mode, and would be denied: `{code}`: {}\n",
+            paint(ODD, "allowed"),
+            decision.reason.unwrap_or_default()
+        ),
+        (None, None) => format!("{}\n", paint(GOOD, "allowed")),
     }
 }
 

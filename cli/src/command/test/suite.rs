@@ -138,6 +138,7 @@ impl Run<'_> {
             bail!("`times`: expected 1 to {MAX_TIMES}");
         }
         check_decision(&test.then.decision)?;
+        test.then.shadow.as_deref().map_or(Ok(()), check_decision)?;
         let now = moment(at.as_deref())?.unwrap_or(self.now);
         let given = test.given.as_ref().map(|given| resolve(&given.0, &self.file.callers));
         let credential = given.transpose()?.map(|caller| self.cast.credential(&caller, now));
@@ -181,15 +182,19 @@ fn check_decision(decision: &str) -> anyhow::Result<()> {
 
 /// What of a decision is not as expected.
 fn differences(then: &Then, report: &Report, sent: &[(String, String)]) -> Vec<Difference> {
-    let Then { decision, status, backend, hidden, answer, remaining } = then;
+    let Then { decision, shadow, status, backend, hidden, answer, remaining } = then;
     let mut differences = Vec::new();
     let mut compare = |of: String, expected: String, found: String| {
         if expected != found {
             differences.push(Difference { of, expected, found });
         }
     };
-    let found = report.decision.code.unwrap_or("allow");
+    let would_be = report.decision.code.filter(|_| report.decision.shadow);
+    let found = report.decision.code.filter(|_| !report.decision.shadow).unwrap_or("allow");
     compare("decision".to_owned(), decision.clone(), found.to_owned());
+    if let Some(shadow) = shadow {
+        compare("shadow".to_owned(), shadow.clone(), would_be.unwrap_or("allow").to_owned());
+    }
     if let Some(status) = status {
         // The backend answers what is allowed, and nobody knows how.
         let found = report.decision.status.map_or("the backend's".to_owned(), |it| it.to_string());

@@ -86,6 +86,8 @@ pub(super) struct When {
 pub(super) struct Then {
     /// `allow`, or the code of the denial.
     pub(super) decision: String,
+    /// What it would be, were it enforced.
+    pub(super) shadow: Option<String>,
     /// The status of the answer.
     pub(super) status: Option<u16>,
     /// Headers that the backend sees, exactly so.
@@ -170,6 +172,7 @@ impl Short for Then {
     fn of_word(word: &str) -> Self {
         Self {
             decision: word.to_owned(),
+            shadow: None,
             status: None,
             backend: BTreeMap::new(),
             hidden: Vec::new(),
