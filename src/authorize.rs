@@ -4,6 +4,7 @@
 //! somebody, only those that the subject's own roles hold too; an agent's only up to its ceiling;
 //! and never what its registration says it never gets.
 
+pub(crate) mod consent;
 pub mod elevation;
 pub mod facts;
 

@@ -18,7 +18,7 @@
 mod certificate;
 mod dpop;
 mod nonce;
-mod replay;
+pub(crate) mod replay;
 mod target;
 #[cfg(test)]
 mod tests;

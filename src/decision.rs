@@ -17,11 +17,12 @@ pub use request::{MAX_HEADERS, Request};
 
 use crate::audit::{self, Event, Members, Record};
 use crate::authorize;
+use crate::authorize::consent::{self, Asked, Unspent};
 use crate::authorize::elevation::{self, Used};
 use crate::authorize::facts::Facts;
 use crate::binding::{Binding, Bindings, Dpop, Nonces, Unproven};
 use crate::denial::{Denial, Refusal, Reply, Told, Wait};
-use crate::feed::{Feeds, News, Response};
+use crate::feed::{Feeds, News, Response, SignedBy};
 use crate::fields::Fields;
 use crate::host::{Host, Timestamp};
 use crate::introspection::Introspection;
@@ -52,6 +53,8 @@ pub struct Engine {
     /// What is taken away besides what the policy takes away.
     taken: RefCell<Rc<Amendments>>,
     introspection: Introspection,
+    /// Who says what users said.
+    consent_by: Option<SignedBy>,
     /// What callers may cost whose tokens are refused in the end.
     budget: Budget,
     /// Tokens whose signatures were found to be nobody's.
@@ -172,6 +175,8 @@ struct Seen<'e> {
     said: Values,
     /// The grant that was used.
     used: Option<Used>,
+    /// The identifier of what the user said.
+    consent: Option<String>,
     /// Why the caller would have been denied, were that enforced.
     shadow: Option<Refusal>,
 }
@@ -197,6 +202,10 @@ impl Engine {
             feeds: Feeds::new(&policy.trusted.issuers, policy.subscription.as_ref(), seed),
             taken: RefCell::default(),
             introspection: Introspection::new(policy.trusted.introspected()),
+            consent_by: policy.consent.as_ref().and_then(|consent| {
+                let issuer = policy.trusted.issuers.get(consent.issuer)?;
+                Some(SignedBy::new(consent.issuer, issuer))
+            }),
             budget: Budget::new(policy.refused_tokens, seed),
             forged: RefCell::default(),
             ids: Ids::new(seed),
@@ -403,7 +412,19 @@ impl Engine {
         let mut used = self.authorize(session, operation, permission, &facts)?;
         witness.saw(Step::Authorized(used.as_ref()));
 
+        let said = match session.principal() {
+            Some(principal) => {
+                let (method, headers) = (request.method, request.headers);
+                let asked = Asked { principal, permission, method, path, headers };
+                self.consent(&asked, host, now)?
+            }
+            None => None,
+        };
         let usages = self.charge(session, host, now)?;
+        if let Some(said) = said {
+            said.spend(host, now)?;
+            seen.consent = Some(said.id);
+        }
         if let Some(used) = &mut used {
             used.spend(host)?;
         }
@@ -433,6 +454,26 @@ impl Engine {
         authorize::require(operation, principal, facts)?;
         authorize::step_up(policy, principal, permission, &session.claims, facts.now)?;
         Ok(used)
+    }
+
+    /// What the user said to this, where the agent has to ask: checked at the expense of whoever sent it.
+    fn consent(
+        &self,
+        asked: &Asked<'_>,
+        host: &impl Host,
+        now: Timestamp,
+    ) -> Result<Option<Unspent>, Refusal> {
+        if !consent::must_ask(&self.policy, asked) {
+            return Ok(None);
+        }
+        let debit = self.budget.debit(host, now)?;
+        let by = (&self.feeds, self.consent_by.as_ref());
+        let said = consent::find(&self.policy, asked, by, host, now);
+        let is_forged = said.as_ref().is_err_and(|one| one.denial == Denial::ConsentInvalid);
+        if !is_forged {
+            self.budget.refund(debit);
+        }
+        said
     }
 
     /// Charges the request to each limit of the caller's class.
@@ -492,6 +533,11 @@ impl Engine {
                 Access::Permission(permission) => self.policy.step_ups.of(permission),
                 Access::Metadata | Access::Public => None,
             }),
+            consent: self.policy.consent.as_ref().zip(
+                seen.session
+                    .as_ref()
+                    .and_then(|session| Some(session.principal()?.agent.as_ref()?.name.as_str())),
+            ),
             metadata: self.policy.resource.as_ref().map(|one| one.metadata_url.as_str()),
             limits: seen.session.as_ref().map(|session| session.limits(&self.policy)),
             scheme: seen.scheme,
@@ -531,7 +577,12 @@ impl Engine {
             operation: seen.operation.map(|operation| &operation.members),
             request_id: sifted.request_id,
             caller: seen.session.as_ref().map(|session| &session.members),
-            said: &Members::of_request(&self.policy, &seen.said, seen.used.as_ref(), seen.shadow),
+            said: &Members::of_request(
+                &self.policy,
+                &seen.said,
+                (seen.used.as_ref(), seen.consent.as_deref()),
+                seen.shadow,
+            ),
         };
         Record { line: event.line(), log: self.policy.audit_log }
     }

@@ -29,6 +29,12 @@ pub enum Denial {
     ConditionError,
     /// A `require` of the route or of the agent does not hold.
     ConditionFailed,
+    /// What the user is said to have said is no answer to this.
+    ConsentInvalid,
+    /// The agent has to ask its user, and has not.
+    ConsentRequired,
+    /// What the user said was used.
+    ConsentSpent,
     /// The chain of actors is longer than the policy allows, or leads back, or through a pair of them
     /// that the policy does not have.
     DelegationForbidden,
@@ -75,7 +81,7 @@ pub enum Denial {
 
 impl Denial {
     /// All of them.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 31] = [
         Self::AgentBlocked,
         Self::AgentCeiling,
         Self::AgentForbidden,
@@ -84,6 +90,9 @@ impl Denial {
         Self::ClientBlocked,
         Self::ConditionError,
         Self::ConditionFailed,
+        Self::ConsentInvalid,
+        Self::ConsentRequired,
+        Self::ConsentSpent,
         Self::DelegationForbidden,
         Self::ExpiredToken,
         Self::GrantExhausted,
@@ -117,6 +126,9 @@ impl Denial {
             Self::ClientBlocked => "client_blocked",
             Self::ConditionError => "condition_error",
             Self::ConditionFailed => "condition_failed",
+            Self::ConsentInvalid => "consent_invalid",
+            Self::ConsentRequired => "consent_required",
+            Self::ConsentSpent => "consent_spent",
             Self::DelegationForbidden => "delegation_forbidden",
             Self::ExpiredToken => "expired_token",
             Self::GrantExhausted => "grant_exhausted",
@@ -153,6 +165,9 @@ impl Denial {
                 "a condition asks about what is not there or not as it should be"
             }
             Self::ConditionFailed => "the request does not fulfil a condition",
+            Self::ConsentInvalid => "what the user said is no answer to this: ask again",
+            Self::ConsentRequired => "the user has to be asked about this each time",
+            Self::ConsentSpent => "what the user said was used already: ask again",
             Self::DelegationForbidden => "authority must not come to this agent in this way",
             Self::ExpiredToken => "the token has expired: get a new one",
             Self::GrantExhausted => "the grant for this was used as often as it may be",
@@ -206,6 +221,9 @@ impl Denial {
             | Self::ClientBlocked
             | Self::ConditionError
             | Self::ConditionFailed
+            | Self::ConsentInvalid
+            | Self::ConsentRequired
+            | Self::ConsentSpent
             | Self::DelegationForbidden
             | Self::GrantExhausted
             | Self::InsufficientScope

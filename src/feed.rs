@@ -42,6 +42,7 @@ pub use keys::read;
 pub use news::{Failure, News};
 pub use response::{MAX_RESPONSE_BYTES, Response};
 pub use revocations::Subscription;
+pub(crate) use seat::SignedBy;
 pub use source::{InvalidUrl, Source, Url};
 pub use statuses::MAX_STATUS_LISTS;
 

@@ -11,6 +11,7 @@ mod attributes;
 mod binding;
 mod caller;
 mod condition;
+mod consent;
 mod delegation;
 mod duration;
 mod elevations;
@@ -46,6 +47,7 @@ pub use attributes::{Attribute, Attributes, MAX_ATTRIBUTES};
 pub use binding::Required;
 pub use caller::{CallerRule, Kind, Matches};
 pub use condition::Condition;
+pub use consent::Consent;
 pub use delegation::Delegation;
 pub use duration::{InvalidDuration, Seconds};
 pub use elevations::{Elevation, Elevations};
@@ -129,6 +131,8 @@ pub struct Policy {
     pub required: Required,
     /// How long tokens may be valid, by their scopes.
     pub lifetimes: Lifetimes,
+    /// How users say that an agent may do what it has to ask for.
+    pub consent: Option<Consent>,
     /// How users must have logged in, by what they want to do.
     pub step_ups: StepUps,
     /// What is taken back.
@@ -197,6 +201,7 @@ impl Policy {
             limits,
             api_keys,
             binding: _,
+            consent,
             step_up,
             revocations,
             headers,
@@ -263,6 +268,7 @@ impl Policy {
         let elevations = Elevations::compile(grants, &about, Some(&mut scope), problems);
         let api_keys =
             api_keys.and_then(|written| api_keys::compile(written, &firewall, &scopes, problems));
+        let identifier = resource.as_ref().map(|resource| resource.identifier.clone());
         let resource = resource.and_then(|resource| {
             let issuers = trusted.identifiers.iter().map(String::as_str);
             let names = scopes.keys().map(String::as_str);
@@ -270,6 +276,12 @@ impl Policy {
             let bound = (&checks, is_dpop_required);
             Resource::compile(resource, issuers, names.into_iter(), bound, problems)
         });
+        let consent = consent.and_then(|written| {
+            Consent::compile(written, &trusted, identifier.as_deref(), &firewall, problems)
+        });
+        if consent.is_none() {
+            agents.report_consent(problems);
+        }
         let operations = operation::compile(
             routes,
             resource.as_ref().map(|resource| &resource.metadata_path),
@@ -293,6 +305,7 @@ impl Policy {
                 problems,
             ),
             delegation: Delegation::compile(delegation, &agents, problems),
+            consent,
             step_ups: StepUps::compile(step_up, &permissions, problems),
             header_prefix: headers.prefix,
             audit_log: audit.log,

@@ -60,7 +60,7 @@ impl Members {
     pub fn of_request(
         policy: &Policy,
         values: &Values,
-        used: Option<&Used>,
+        (used, consent): (Option<&Used>, Option<&str>),
         shadow: Option<Refusal>,
     ) -> Self {
         let mut members = String::new();
@@ -75,6 +75,7 @@ impl Members {
                 json::plain(&mut members, "uses_left", left);
             }
         }
+        json::optional(&mut members, "consent", consent);
         if let Some(refusal) = shadow {
             json::text(&mut members, "shadow", refusal.denial.code());
             json::plain(&mut members, "shadow_status", refusal.denial.status());

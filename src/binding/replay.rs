@@ -28,7 +28,7 @@ const PREFIX: &[u8; 18] = b"postern.dpop.used.";
 
 /// A proof, as it is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Mark {
+pub(crate) struct Mark {
     slot: u16,
     tag: [u8; TAG_BYTES],
     /// The first second at which the proof is too old anyway.
@@ -38,7 +38,7 @@ pub(super) struct Mark {
 impl Mark {
     /// The mark of the proof `id` (`jti`) by the key of this thumbprint; different keys may use
     /// the same identifiers.
-    pub(super) fn new(thumbprint: &Digest, id: &str, until: i64) -> Self {
+    pub(crate) fn new(thumbprint: &Digest, id: &str, until: i64) -> Self {
         let mut hash = Sha256::new();
         hash.update(thumbprint);
         hash.update(id);
@@ -70,7 +70,7 @@ impl Mark {
 ///
 /// [`Unproven::Replayed`] when it was used before; [`Unproven::ReplaysFull`] and
 /// [`Unproven::StoreUnavailable`] when that cannot be told, or not be remembered.
-pub(super) fn record(mark: &Mark, host: &impl Host, now: Timestamp) -> Result<(), Unproven> {
+pub(crate) fn record(mark: &Mark, host: &impl Host, now: Timestamp) -> Result<(), Unproven> {
     let key = mark.store_key();
     for _ in 0..MAX_ATTEMPTS {
         let stored = host.load(&key).map_err(unavailable)?;
@@ -86,6 +86,26 @@ pub(super) fn record(mark: &Mark, host: &impl Host, now: Timestamp) -> Result<()
     Err(Unproven::StoreUnavailable)
 }
 
+/// Whether a mark is remembered and not too old.
+///
+/// # Errors
+///
+/// [`Unproven::StoreUnavailable`] where that cannot be told.
+pub(crate) fn is_marked(mark: &Mark, host: &impl Host, now: Timestamp) -> Result<bool, Unproven> {
+    let stored = host.load(&mark.store_key()).map_err(unavailable)?;
+    let value = stored.as_ref().map_or(&[][..], |stored| stored.value.as_slice());
+    let (entries, rest) = value.as_chunks::<ENTRY_BYTES>();
+    if !rest.is_empty() || entries.len() > MAX_ENTRIES {
+        return Err(Unproven::StoreUnavailable);
+    }
+    Ok(entries.iter().filter_map(|entry| entry.split_first_chunk::<TAG_BYTES>()).any(
+        |(tag, until)| {
+            let until = until.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes));
+            *tag == mark.tag && i64::from(until) > now.as_secs()
+        },
+    ))
+}
+
 /// The slot with `mark` in it, and without what is too old.
 fn admit(value: &[u8], mark: &Mark, now: Timestamp) -> Result<Vec<u8>, Unproven> {
     let (entries, rest) = value.as_chunks::<ENTRY_BYTES>();
@@ -97,7 +117,8 @@ fn admit(value: &[u8], mark: &Mark, now: Timestamp) -> Result<Vec<u8>, Unproven>
     for entry in entries {
         let Some((tag, until)) = entry.split_first_chunk::<TAG_BYTES>() else { continue };
         let until = until.first_chunk().map_or(u32::MAX, |bytes| u32::from_le_bytes(*bytes));
-        if *tag == mark.tag {
+        // Of what is too old nobody asks whether it was used: its time is looked at first.
+        if *tag == mark.tag && i64::from(until) > now.as_secs() {
             return Err(Unproven::Replayed);
         }
         if i64::from(until) > now.as_secs() {

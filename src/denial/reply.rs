@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{Denial, Refusal};
 use crate::limit::{Limit, Refused, write_usage};
-use crate::policy::{Limits, StepUp};
+use crate::policy::{Consent, Limits, StepUp};
 use crate::token::credential::Scheme;
 
 /// An answer that Postern gives in the backend's stead.
@@ -29,6 +29,8 @@ pub struct Told<'a> {
     pub scope: Option<&'a str>,
     /// How the user must have logged in for it.
     pub step_up: Option<&'a StepUp>,
+    /// Where its user is asked, and in which header the answer comes.
+    pub consent: Option<(&'a Consent, &'a str)>,
     /// Where the API's OAuth metadata is (RFC 9728 §5.1).
     pub metadata: Option<&'a str>,
     /// The limits that count the caller's calls.
@@ -60,8 +62,19 @@ struct ProblemDocument<'a> {
     violated_policies: Option<[&'a str; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consent: Option<ConsentAsked<'a>>,
     #[serde(skip_serializing_if = "str::is_empty")]
     decision: &'a str,
+}
+
+/// What an agent needs to ask its user.
+#[derive(Serialize)]
+struct ConsentAsked<'a> {
+    url: &'a str,
+    header: &'a str,
+    audience: &'a str,
+    agent: &'a str,
 }
 
 impl Refusal {
@@ -96,6 +109,10 @@ impl Refusal {
             headers.push(("ratelimit", field));
         }
         let unmet = matches!(denial, Denial::InsufficientScope | Denial::MissingToken);
+        let is_asked = matches!(
+            denial,
+            Denial::ConsentInvalid | Denial::ConsentRequired | Denial::ConsentSpent
+        );
         let document = ProblemDocument {
             r#type: match denial {
                 Denial::RateLimited => {
@@ -111,6 +128,12 @@ impl Refusal {
             scope: told.scope.filter(|_| unmet),
             violated_policies: violated.map(|limit| [limit.name()]),
             retry_after,
+            consent: told.consent.filter(|_| is_asked).map(|(consent, agent)| ConsentAsked {
+                url: &consent.url,
+                header: &consent.header,
+                audience: &consent.audience,
+                agent,
+            }),
             decision: told.decision,
         };
         // Strings and numbers never fail to serialize; an empty body would still be a denial.

@@ -16,6 +16,7 @@ use super::statuses::{self, Received};
 use super::{Failure, News, Response, SECOND, Source, Subscription, Url, keys, metadata};
 use crate::denial::{Denial, Refusal};
 use crate::host::{Host, HostError, Swap, Timestamp};
+use crate::json::Bounds;
 use crate::policy::revocations::Document;
 use crate::token::{Candidate, IssuerId, Issuers, Keys, Native, Rejected, Signer, Verified};
 
@@ -306,6 +307,20 @@ impl Feeds {
                 Ok(Answer::New { count, skipped: 0, essence, issued, refresh, etag })
             }
         }
+    }
+
+    /// What `by` says in a JWT of the type `name`.
+    ///
+    /// # Errors
+    ///
+    /// It is none, or somebody else's.
+    pub(crate) fn read_signed(
+        &self,
+        by: &SignedBy,
+        (body, name, bounds): (&[u8], &str, Bounds),
+        host: &impl Host,
+    ) -> Result<serde_json::Value, Failure> {
+        self.with_keys(by, host, |signatory| signatory.read(body, name, bounds))
     }
 
     /// Reads something that has to be signed, by the keys of who signs it.

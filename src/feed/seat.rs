@@ -44,7 +44,7 @@ pub(super) struct Revocations {
 
 /// Who signs a document.
 #[derive(Debug)]
-pub(super) struct SignedBy {
+pub(crate) struct SignedBy {
     pub(super) issuer: IssuerId,
     pub(super) name: String,
     /// Its keys, where they are in the policy.
@@ -52,7 +52,7 @@ pub(super) struct SignedBy {
 }
 
 impl SignedBy {
-    pub(super) fn new(id: IssuerId, issuer: &Issuer) -> Self {
+    pub(crate) fn new(id: IssuerId, issuer: &Issuer) -> Self {
         let keys = match &issuer.keys {
             Keys::Inline(keys) => Some(keys.clone()),
             Keys::Remote(_) => None,

@@ -6,6 +6,7 @@ use hashbrown::{Equivalent, HashMap};
 use serde_json::Value;
 
 use super::condition::Condition;
+use super::consent::MAX_REMEMBERED_SECS;
 use super::issuers::Trusted;
 use super::permission::{PermissionId, Permissions};
 use super::problem::{Path, Problem, Problems, quoted};
@@ -25,6 +26,9 @@ pub struct Agent {
     pub ceiling: RoleId,
     /// Permissions it never gets.
     pub never: Vec<PermissionId>,
+    /// Permissions for which it asks the user, and for how many seconds it counts what they said; for
+    /// one request where there are none.
+    pub consent: Vec<(PermissionId, Option<u32>)>,
     /// Conditions that must all hold.
     pub require: Vec<Condition>,
     /// Whether any of them asks about the request.
@@ -94,8 +98,17 @@ impl Agents {
         };
         for ((name, written), id) in written.into_iter().zip((0..).map(AgentId)) {
             let here = Path::root().join("agents").join(name.as_str());
-            let wire::Agent { client, actor, issuer, owner, ceiling, never, require, attributes } =
-                written;
+            let wire::Agent {
+                client,
+                actor,
+                issuer,
+                owner,
+                ceiling,
+                never,
+                consent,
+                require,
+                attributes,
+            } = written;
             let client = client.unwrap_or_else(|| name.clone());
             let actor = actor.unwrap_or_else(|| client.clone());
             if name.is_empty() || client.is_empty() || actor.is_empty() {
@@ -108,6 +121,16 @@ impl Agents {
                 resolve(permissions, name, || here.join("never").join(index), problems)
             });
             let never: Vec<_> = never.collect();
+            let consent = consent.into_iter().filter_map(|(name, term)| {
+                let here = || here.join("consent").join(name.as_str());
+                let remember = term.remember.map(|seconds| seconds.get());
+                if remember.is_some_and(|seconds| seconds > MAX_REMEMBERED_SECS) {
+                    let message = format!("expected at most {MAX_REMEMBERED_SECS} s");
+                    problems.add(Problem::new(message).at(here().join("remember")));
+                }
+                Some((resolve(permissions, &name, here, problems)?, remember))
+            });
+            let consent: Vec<_> = consent.collect();
             let require = Condition::all_of(require, scope, &here.join("require"), problems);
             let asks_request = require.iter().any(|condition| condition.is_of_request);
             let values = &here.join("attributes");
@@ -121,10 +144,21 @@ impl Agents {
                     problems.add(Problem::new(message).at(here.clone()));
                 }
             }
-            let agent = Agent { name, owner, ceiling, never, require, asks_request, attributes };
+            let agent =
+                Agent { name, owner, ceiling, never, consent, require, asks_request, attributes };
             agents.list.push(agent);
         }
         agents
+    }
+
+    /// Says of each agent that has to ask that nobody says how.
+    pub(super) fn report_consent(&self, problems: &mut Problems) {
+        for agent in self.list.iter().filter(|agent| !agent.consent.is_empty()) {
+            let here = Path::root().join("agents").join(agent.name.as_str()).join("consent");
+            let message =
+                "expected `consent` in the policy: where users are asked, and who says so";
+            problems.add(Problem::new(message).at(here));
+        }
     }
 
     /// The agent registered with this client identifier at this issuer.

@@ -7,6 +7,7 @@ mod api_keys;
 mod attribute;
 mod binding;
 mod condition;
+mod consent;
 mod delegation;
 mod grant;
 mod introspection;
@@ -22,6 +23,7 @@ pub use api_keys::{ApiKey, ApiKeys};
 pub use attribute::{Attribute, AttributeType};
 pub use binding::{Binding, CertificateSource, Dpop, Mtls, RequireBinding};
 pub use condition::{ClaimTest, Condition};
+pub use consent::{Consent, ConsentTerm};
 pub use delegation::{Delegation, DelegationPair};
 pub use grant::Grant;
 pub use introspection::Introspection;
@@ -89,6 +91,8 @@ pub struct File {
     pub api_keys: Option<ApiKeys>,
     /// How callers prove that a bound token is theirs.
     pub binding: Option<Binding>,
+    /// How users say that an agent may do what it has to ask for.
+    pub consent: Option<Consent>,
     /// How the user must have logged in for what needs a permission, by its name (RFC 9470).
     #[serde(default)]
     pub step_up: BTreeMap<String, StepUp>,
@@ -386,6 +390,9 @@ pub struct Agent {
     /// Permissions it never gets, even below its ceiling.
     #[serde(default)]
     pub never: Vec<String>,
+    /// Permissions for which it asks the user whom it acts for, and how often.
+    #[serde(default)]
+    pub consent: BTreeMap<String, ConsentTerm>,
     /// Conditions that must all hold.
     #[serde(default)]
     pub require: Vec<Condition>,

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use postern::denial::Denial;
 use postern_cli::mint::{AccessToken, Algorithm, PrivateKey, Proof};
-use postern_tests::engine::{Call, Gate, NOW, Outcome, call, compact, get, policy, token, user};
+use postern_tests::engine::{
+    AUDIENCE, Call, Gate, ISSUER, NOW, Outcome, call, compact, get, policy, token, user,
+};
 use serde_json::{Value, json};
 
 const METADATA: &str = "https://api.crm.example/.well-known/oauth-protected-resource/crm";
@@ -31,6 +33,9 @@ fn strict() -> Value {
         "agent": "support-bot", "permission": "contacts:write", "uses": 1,
         "until": "2030-01-01", "approved_by": "oncall", "reason": "INC-4711",
     }]);
+    policy["agents"]["asking-bot"] =
+        json!({ "ceiling": "editor", "consent": { "deals:write": {} } });
+    policy["consent"] = json!({ "issuer": ISSUER, "url": "https://crm.example/consent" });
     policy["agents"]["stopped-bot"] = json!({ "ceiling": "reader" });
     policy["revocations"] = json!({
         "agents": ["stopped-bot"],
@@ -81,6 +86,28 @@ fn provoke(denial: Denial) -> (Outcome, String) {
             sent(call("PUT", "/v1/contacts/7"), token.actor("support-bot"))
         }
         Denial::ConditionFailed => sent(call("PUT", "/v1/contacts/1"), secretive("crm.write")),
+        Denial::ConsentInvalid | Denial::ConsentRequired => {
+            let token = secretive("crm.write").actor("asking-bot").roles(&["editor"]);
+            let (call, token) = sent(call("PUT", "/v1/deals/7"), token);
+            match denial {
+                Denial::ConsentInvalid => (call.header("x-agent-consent", "yes"), token),
+                _ => (call, token),
+            }
+        }
+        Denial::ConsentSpent => {
+            let token = secretive("crm.write").actor("asking-bot").roles(&["editor"]);
+            let (call, token) = sent(call("PUT", "/v1/deals/7"), token);
+            let said = AccessToken::new(ISSUER, AUDIENCE, NOW.cast_signed())
+                .header("typ", "consent+jwt")
+                .subject("ada-lovelace")
+                .claim("agent", "asking-bot")
+                .claim("permission", "deals:write")
+                .claim("htm", "PUT")
+                .claim("path", "/v1/deals/7");
+            let call = call.header("x-agent-consent", compact(&said));
+            assert_eq!(gate.ask(&call.clone().bearer(&token)).code(), "allow");
+            (call, token)
+        }
         Denial::DelegationForbidden => {
             let chain = json!({ "sub": "support-bot", "act": { "sub": "support-bot" } });
             sent(read(), secretive("crm.read").claim("act", chain))

@@ -138,3 +138,26 @@ fn what_is_not_enforced_is_counted_by_route_and_agent() {
     let name = format!("postern.shadow.route.0.agent.{AGENT}.agent_forbidden");
     assert_eq!(proxy.gauges().get(&name), Some(&2), "{:?}", proxy.gauges());
 }
+
+#[test]
+fn what_a_user_said_is_good_for_one_request_on_any_host_that_has_a_store() {
+    let mut proxy = proxy(|policy| {
+        policy["agents"][AGENT]["consent"] = json!({ "contacts:read": {} });
+        policy["consent"] = json!({
+            "issuer": policy["issuers"][0]["issuer"], "url": "https://crm.example/consent",
+            "audience": "https://crm.example/api",
+        });
+    });
+    assert_eq!(outcome(&ask(&mut proxy, &token())), denied(403, "consent_required"));
+    let said = token()
+        .header("typ", "consent+jwt")
+        .claim("aud", "https://crm.example/api")
+        .claim("agent", AGENT)
+        .claim("permission", "contacts:read")
+        .claim("htm", "GET")
+        .claim("path", "/v1/contacts");
+    let request = Request::get("/v1/contacts").bearer(&signed(&token()));
+    let request = request.header("x-agent-consent", signed(&said));
+    assert_eq!(proxy.request(&request).status(), Some(200));
+    assert_eq!(outcome(&proxy.request(&request)), denied(403, "consent_spent"));
+}

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::page::{Page, code, repository};
 
 /// Where each type of the schema stands in a policy, as the reference writes it.
-const PLACES: [(&str, &str); 32] = [
+const PLACES: [(&str, &str); 34] = [
     ("Agent", "agents.NAME."),
     ("ApiKey", "api_keys.keys[]."),
     ("ApiKeys", "api_keys."),
@@ -18,6 +18,8 @@ const PLACES: [(&str, &str); 32] = [
     ("Caller", "callers[]."),
     ("ClaimNames", "issuers[].claims."),
     ("ClaimTest", "CONDITION."),
+    ("Consent", "consent."),
+    ("ConsentTerm", "agents.NAME.consent.PERMISSION."),
     ("Delegation", "delegation."),
     ("DelegationPair", "delegation.pairs[]."),
     ("Dpop", "binding.dpop."),

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, anyhow, bail};
 use postern::binding::parse_digest;
+use postern::policy::Policy;
 use postern::policy::nearest::nearest;
+use postern::route::NormalPath;
 use serde_json::{Value, json};
 
-use super::written::Caller;
+use super::written::{Caller, Consent};
 use crate::command::output::plain;
 use crate::command::time::Moment;
 use crate::mint::{AccessToken, Algorithm, ApiKey, PrivateKey, key_set};
@@ -79,6 +81,31 @@ impl Cast {
             self.api_keys.insert(id, key);
         }
         Ok(())
+    }
+
+    /// What the user of `caller` says to a request at `now`, as the header that it comes in.
+    ///
+    /// # Errors
+    ///
+    /// The policy asks no users, or the caller has none.
+    pub(super) fn consent(
+        &self,
+        policy: &Policy,
+        (caller, said): (&Caller, &Consent),
+        (method, path): (&str, &str),
+        now: Moment,
+    ) -> anyhow::Result<(String, String)> {
+        let asked = policy.consent.as_ref().context("the policy has no `consent`")?;
+        let subject = caller.claims.get("sub").and_then(Value::as_str);
+        let path = NormalPath::parse(path.as_bytes()).context("`request`")?;
+        let token = AccessToken::new(&asked.issuer_name, &asked.audience, now.as_secs())
+            .header("typ", "consent+jwt")
+            .subject(subject.context("the caller has no `sub` who could be asked")?)
+            .claim("agent", said.agent.as_str())
+            .claim("permission", said.permission.as_str())
+            .claim("htm", method)
+            .claim("path", path.as_str());
+        Ok((asked.header.clone(), token.sign(&self.key)?))
     }
 
     /// What `caller` comes with at `now`.

@@ -46,6 +46,10 @@ impl Coverage {
                     policy.permissions.name(*permission)
                 ));
             }
+            for (permission, _) in &agent.consent {
+                let permission = policy.permissions.name(*permission);
+                missing.insert(format!("agents.{name}.consent {permission} asks"));
+            }
             for number in 0..agent.require.len() {
                 missing.extend(both(format!("agents.{name}.require[{number}]")));
             }
@@ -124,6 +128,15 @@ impl Coverage {
                 | Finding::Binding(_) => {}
             }
         }
+        let asks = report.decision.code == Some("consent_required");
+        let permission = report.steps.iter().find_map(|step| match &step.finding {
+            Finding::Authorize(authorize) => Some(&authorize.permission),
+            _ => None,
+        });
+        let asks = agent.filter(|_| asks).zip(permission);
+        seen.extend(
+            asks.map(|(name, permission)| format!("agents.{name}.consent {permission} asks")),
+        );
         let rules = report.decision.code.map_or(&[][..], by_organization);
         let rules = rules.iter().zip(organization.into_iter().cycle());
         seen.extend(rules.map(|(rule, name)| format!("organizations.{name}.{rule} speaks")));

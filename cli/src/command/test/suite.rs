@@ -129,7 +129,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn test(&self, test: &Test) -> anyhow::Result<(Outcome, Report)> {
-        let When { request, headers, at, times } = &test.when;
+        let When { request, headers, at, times, consent } = &test.when;
         let (method, path) = request
             .split_once(' ')
             .context("`when`: expected a method and a path, such as `GET /v1/contacts`")?;
@@ -141,13 +141,20 @@ impl Run<'_> {
         test.then.shadow.as_deref().map_or(Ok(()), check_decision)?;
         let now = moment(at.as_deref())?.unwrap_or(self.now);
         let given = test.given.as_ref().map(|given| resolve(&given.0, &self.file.callers));
-        let credential = given.transpose()?.map(|caller| self.cast.credential(&caller, now));
+        let caller = given.transpose()?;
+        let consent = consent.as_ref().map(|said| {
+            let caller = caller.as_ref().context("`consent`: nobody calls")?;
+            let policy = self.engine.policy();
+            self.cast.consent(policy, (caller, said), (method, path), now)
+        });
+        let consent = consent.transpose()?;
+        let credential = caller.map(|caller| self.cast.credential(&caller, now));
         let (certificate, credential) = match credential.transpose()? {
             Some(credential) => (credential.certificate, credential.headers),
             None => (None, Vec::new()),
         };
         let sent = headers.iter().map(|(name, value)| (name.clone(), value.clone()));
-        let sent: Vec<(String, String)> = sent.chain(credential).collect();
+        let sent: Vec<(String, String)> = sent.chain(credential).chain(consent).collect();
         let bytes: Vec<_> =
             sent.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
         let request = Request {

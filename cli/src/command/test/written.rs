@@ -78,6 +78,16 @@ pub(super) struct When {
     pub(super) at: Option<String>,
     /// How often it comes; the last time counts.
     pub(super) times: Option<u32>,
+    /// What the user said to it.
+    pub(super) consent: Option<Consent>,
+}
+
+/// What a user said: that this agent may, for this permission.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "what the user said")]
+pub(super) struct Consent {
+    pub(super) agent: String,
+    pub(super) permission: String,
 }
 
 /// What comes of a request: `allow` or a denial's code, or that and more.
@@ -158,7 +168,13 @@ impl Short for When {
         "a request such as `GET /v1/contacts`, or a mapping with `request`";
 
     fn of_word(word: &str) -> Self {
-        Self { request: word.to_owned(), headers: BTreeMap::new(), at: None, times: None }
+        Self {
+            request: word.to_owned(),
+            headers: BTreeMap::new(),
+            at: None,
+            times: None,
+            consent: None,
+        }
     }
 
     fn of_map<'de, M: MapAccess<'de>>(members: M) -> Result<Self, M::Error> {
