@@ -22,6 +22,9 @@ pub(crate) const AUDIENCE: &str = "https://api.crm.example";
 
 const AGENT: &str = "support-bot";
 
+const CONDITION: &str = "agent.name in ['support-bot', 'research-bot'] && request.method == 'GET' \
+    && has(user.subject) && now > timestamp('2026-01-01T00:00:00Z')";
+
 /// How long tokens are valid: longer than all measurements take.
 const LIFETIME: Duration = Duration::from_secs(12 * 3600);
 
@@ -50,6 +53,20 @@ pub(crate) struct Case {
 }
 
 impl Case {
+    /// The policy with a condition on the operation asked for: of the user, the agent, the request and
+    /// the time.
+    pub(crate) fn conditional(&self) -> Value {
+        let mut policy = self.policy.clone();
+        let routes = policy.get_mut("routes").and_then(Value::as_array_mut).into_iter().flatten();
+        for route in routes
+            .filter(|route| route.get("path").is_some_and(|path| path == PATH))
+            .filter_map(Value::as_object_mut)
+        {
+            route.insert("require".to_owned(), json!([CONDITION]));
+        }
+        policy
+    }
+
     /// A small policy and a new key.
     ///
     /// # Errors

@@ -41,6 +41,12 @@ pub(crate) fn measure(effort: &Effort, figures: &mut Figures) -> anyhow::Result<
         let micros = bench.run(name, |b| b.iter(|| decide(&engine, &host, &credential, 200)))?;
         figures.add(name, micros, "us", Goal::AtMost(2.0));
     }
+    let name = "engine_condition";
+    if figures.wants(name) {
+        let (none, one) = (engine(&case.policy)?, engine(&case.conditional())?);
+        let difference = difference(&one, &none, &host, &credential)?;
+        figures.add(name, difference, "us", Goal::AtMost(0.5));
+    }
     for (name, algorithm) in [
         ("engine_allow_cold_es256", Algorithm::Es256),
         ("engine_allow_cold_rs256", Algorithm::Rs256),
@@ -125,6 +131,24 @@ fn compare(one: &Engine, other: &Engine, host: &Memory, credential: &str) -> any
     // The first batch verifies the token, and is not counted.
     let ratios = (0..=COMPARISONS).map(|_| time(one) / time(other)).skip(1);
     median(ratios.collect::<Vec<_>>())
+}
+
+/// How many microseconds more `one` takes than `other`, side by side.
+#[expect(clippy::disallowed_methods, reason = "a measurement of real time")]
+fn difference(
+    one: &Engine,
+    other: &Engine,
+    host: &Memory,
+    credential: &str,
+) -> anyhow::Result<f64> {
+    let time = |engine| {
+        let start = Instant::now();
+        (0..BATCH).for_each(|_| decide(engine, host, credential, 200));
+        start.elapsed().as_secs_f64() * 1e6 / f64::from(BATCH)
+    };
+    // The first batch verifies the token, and is not counted.
+    let differences = (0..=COMPARISONS).map(|_| time(one) - time(other)).skip(1);
+    median(differences.collect::<Vec<_>>())
 }
 
 /// Criterion, and what it found.

@@ -37,6 +37,10 @@ pub(crate) fn measure(effort: &Effort, figures: &mut Figures) -> anyhow::Result<
     figures.add("wasm_host_calls_allow", calls, "calls", Goal::AtMost(12.0));
     figures.add("wasm_fuel_allow_warm", fuel(&counted)?, "instructions", Goal::None);
 
+    case.policy = case.conditional();
+    let conditional = fuel(&warm(&case, &token)?)? - fuel(&counted)?;
+    figures.add("wasm_fuel_condition", conditional, "instructions", Goal::None);
+
     if figures.wants("wasm_memory_100000_tokens") {
         figures.add("wasm_memory_100000_tokens", memory(effort)?, "MiB", Goal::AtMost(32.0));
     }
