@@ -14,7 +14,6 @@ use sha2::{Digest, Sha256};
 use crate::audit::folds_to;
 use crate::denial::{Denial, Refusal};
 use crate::host::Timestamp;
-use crate::policy::RoleId;
 
 /// The characters of a key after its prefix: 256 bits in base64url.
 pub const SECRET_CHARS: usize = 43;
@@ -42,8 +41,6 @@ pub struct ApiKey {
     pub organization: String,
     /// The scopes that it has.
     pub scopes: Vec<String>,
-    /// The roles that they map to.
-    pub roles: Vec<RoleId>,
     /// When it was made, in seconds since the Unix epoch.
     pub created: i64,
     /// When it is to be replaced.
@@ -184,7 +181,6 @@ mod tests {
             id: "ci".to_owned(),
             organization: "acme".to_owned(),
             scopes: Vec::new(),
-            roles: Vec::new(),
             created: 100 * DAY,
             due: 190 * DAY,
             overdue: 204 * DAY,

@@ -133,27 +133,51 @@ fn worth<'a>(
     policy: &Policy,
     principal: &Principal,
     scope: &str,
-    mut controls: impl Iterator<Item = &'a &'a Organization> + Clone,
+    controls: impl Iterator<Item = &'a &'a Organization>,
 ) -> Result<(), Denial> {
-    if controls.clone().any(|control| control.blocks_scope(scope)) {
+    if is_withheld(policy, principal, scope, controls) {
         return Err(Denial::ScopeBlocked);
     }
-    let has = |role: Role| match role {
-        Role::Known(role) => {
-            let roles = policy.roles.union(principal.roles.iter().copied());
-            principal.party == Party::Person && policy.roles.permissions(role).is_subset(&roles)
-        }
-        Role::Unknown => false,
-    };
     let wanted = policy.user_must_hold.get(scope).copied().map(Role::Known);
-    if wanted.is_some_and(|role| !has(role)) {
+    if wanted.is_some_and(|role| !has(policy, principal, role)) {
         return Err(Denial::UserLacksRole);
     }
+    Ok(())
+}
+
+/// Whether the organization has decided that a scope is worth nothing in these hands.
+fn is_withheld<'a>(
+    policy: &Policy,
+    principal: &Principal,
+    scope: &str,
+    mut controls: impl Iterator<Item = &'a &'a Organization>,
+) -> bool {
     let is_agents = principal.kind == Kind::Agent;
-    let is_withheld = |control: &&Organization| {
-        control.delegable_by(scope).is_some_and(|role| is_agents && !has(role))
-    };
-    if controls.any(is_withheld) { Err(Denial::ScopeBlocked) } else { Ok(()) }
+    controls.any(|control| {
+        let role = control.delegable_by(scope).filter(|_| is_agents);
+        control.blocks_scope(scope) || role.is_some_and(|role| !has(policy, principal, role))
+    })
+}
+
+/// Whether the user in a token has a role, or all that it holds.
+fn has(policy: &Policy, principal: &Principal, role: Role) -> bool {
+    let Role::Known(role) = role else { return false };
+    let roles = policy.roles.union(principal.roles.iter().copied());
+    principal.party == Party::Person && policy.roles.permissions(role).is_subset(&roles)
+}
+
+/// Whether the organization has decided of every scope for a permission that it is worth nothing in
+/// these hands, whichever of them a token has.
+fn is_taken_away(
+    policy: &Policy,
+    principal: &Principal,
+    permission: PermissionId,
+    controls: &Controls<'_>,
+) -> bool {
+    let mut scopes =
+        policy.scopes.iter().filter(|(_, role)| policy.roles.holds(**role, permission)).peekable();
+    scopes.peek().is_some()
+        && scopes.all(|(scope, _)| is_withheld(policy, principal, scope, controls.iter().flatten()))
 }
 
 /// What a role holds.

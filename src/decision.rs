@@ -509,7 +509,9 @@ impl Engine {
         let session = seen.session.as_ref();
         let limits = session.map(|session| session.limits(&self.policy)).filter(|_| !is_shadow);
         let rate_limit = limits.zip(usages).and_then(|(limits, usages)| limits.tell(&usages));
-        let known = session.filter(|session| session.standing.is_ok());
+        // Who is denied before all is known of them may be anybody.
+        let is_denied = is_shadow && seen.shadow.is_some();
+        let known = session.filter(|session| session.standing.is_ok() && !is_denied);
         let caller = known.map_or(&self.anonymity, |session| &session.headers);
         Forward {
             drop: sifted.drop(&self.policy.binding, request, keeps),

@@ -35,6 +35,19 @@ pub(super) fn plain(line: &mut String, name: &str, value: impl std::fmt::Display
     let _ = write!(line, "{value}");
 }
 
+/// A member whose value is any JSON, in visible ASCII like the others.
+pub(super) fn value(line: &mut String, name: &str, value: &serde_json::Value) {
+    open(line, name);
+    // What is not ASCII stands within strings, where it may be escaped.
+    for char in value.to_string().chars() {
+        if matches!(char, ' '..='~') {
+            line.push(char);
+        } else {
+            push_escaped(line, char);
+        }
+    }
+}
+
 fn open(line: &mut String, name: &str) {
     line.push_str(",\"");
     line.push_str(name);
@@ -59,12 +72,14 @@ pub(super) fn escape(line: &mut String, value: &str) {
         match char {
             '"' | '\\' => line.extend(['\\', char]),
             ' '..='~' => line.push(char),
-            _ => {
-                for unit in char.encode_utf16(&mut [0; 2]) {
-                    let _ = write!(line, "\\u{unit:04x}");
-                }
-            }
+            _ => push_escaped(line, char),
         }
+    }
+}
+
+fn push_escaped(line: &mut String, char: char) {
+    for unit in char.encode_utf16(&mut [0; 2]) {
+        let _ = write!(line, "\\u{unit:04x}");
     }
 }
 

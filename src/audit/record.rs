@@ -65,7 +65,7 @@ impl Members {
     ) -> Self {
         let mut members = String::new();
         if let Some(values) = said(policy, values) {
-            json::plain(&mut members, "request_attributes", values);
+            json::value(&mut members, "request_attributes", &values);
         }
         if let Some(used) = used {
             json::text(&mut members, "grant", &used.to_string());
@@ -119,7 +119,7 @@ impl Members {
         }
         json::optional(&mut members, "owner", registered.and_then(|agent| agent.owner.as_deref()));
         if let Some(attributes) = said(policy, attributes) {
-            json::plain(&mut members, "attributes", attributes);
+            json::value(&mut members, "attributes", &attributes);
         }
         json::text(&mut members, "subject", &principal.subject);
         json::optional(&mut members, "organization", principal.organization.as_deref());

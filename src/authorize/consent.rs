@@ -61,7 +61,7 @@ fn term<'p>(policy: &'p Policy, asked: &Asked<'_>) -> Option<(&'p Agent, Option<
 
 /// Whether the agent has to ask, or to have asked.
 pub(crate) fn must_ask(policy: &Policy, asked: &Asked<'_>) -> bool {
-    policy.consent.is_some() && term(policy, asked).is_some()
+    term(policy, asked).is_some()
 }
 
 /// What the user said to this request; nothing where the agent need not ask, or has asked not long

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::facts::Facts;
-use super::{Grant, held};
+use super::{Grant, controls, held, is_taken_away};
 use crate::denial::{Denial, Refusal};
 use crate::host::{Expected, Host, HostError, Swap};
 use crate::policy::{Amendments, Elevation, Kind, PermissionId, Policy};
@@ -54,7 +54,9 @@ pub fn find(
         let mut valid = list.of(agent, permission, facts.path, now);
         valid.find(|one| (may_user || one.beyond_user) && speaks(one, facts)).map(Used::of)
     };
-    of(&policy.elevations).or_else(|| of(&taken.elevations))
+    let used = of(&policy.elevations).or_else(|| of(&taken.elevations))?;
+    let controls = controls(policy, taken, principal.organization.as_deref());
+    (!is_taken_away(policy, principal, permission, &controls)).then_some(used)
 }
 
 /// Whether what it asks of a request is so: what cannot be told is not.

@@ -144,6 +144,9 @@ impl<'s> Checker<'_, 's> {
         }
         fields.reverse();
         let at = root.at;
+        if self.depth.saturating_add(fields.len()) > MAX_DEPTH {
+            return Err(Invalid::new(at, format!("nested deeper than {MAX_DEPTH}")));
+        }
         let Kind::Name(first) = root.kind else {
             let (node, of) = self.check(root)?;
             return select((node, of), &fields, asks);

@@ -8,9 +8,12 @@ use super::node::{Arithmetic, Binary, Node, Order, Quantifier, Unary};
 use super::value::Value;
 use super::{Facts, MAX_LOCALS, time};
 
-/// How many parts of an expression, and values that are compared with them, are looked at before it
-/// has failed.
+/// How many parts of an expression, values that are compared with them, and pieces of long texts are
+/// looked at before it has failed.
 pub const MAX_STEPS: u32 = 20_000;
+
+/// The length of such a piece.
+const PIECE_BYTES: usize = 64;
 
 /// Why an expression has no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,6 +66,13 @@ impl<'a> Evaluation<'a> {
         Ok(())
     }
 
+    /// A long text is as many steps as it has pieces.
+    fn read(&mut self, text: &str) -> Result<(), Failure> {
+        let pieces = u32::try_from(text.len() / PIECE_BYTES).unwrap_or(u32::MAX);
+        self.steps = self.steps.checked_sub(pieces).ok_or(Failure::TooManySteps)?;
+        Ok(())
+    }
+
     fn eval(&mut self, node: &'a Node) -> Result<Value<'a>, Failure> {
         self.step()?;
         Ok(match node {
@@ -105,17 +115,25 @@ impl<'a> Evaluation<'a> {
                 let [one, two] = &**both;
                 calculate(*arithmetic, self.eval(one)?, self.eval(two)?)?
             }
-            Node::Unary(function, of) => call(*function, self.eval(of)?)?,
+            Node::Unary(function, of) => {
+                let of = self.eval(of)?;
+                if let Value::Text(text) = of {
+                    self.read(text)?;
+                }
+                call(*function, of)?
+            }
             Node::Binary(function, both) => {
                 let [one, two] = &**both;
-                match (self.eval(one)?, self.eval(two)?) {
-                    (Value::Text(text), Value::Text(part)) => Value::Bool(match function {
-                        Binary::Contains => text.contains(part),
-                        Binary::StartsWith => text.starts_with(part),
-                        Binary::EndsWith => text.ends_with(part),
-                    }),
-                    _ => return Err(Failure::Mistyped),
-                }
+                let (Value::Text(text), Value::Text(part)) = (self.eval(one)?, self.eval(two)?)
+                else {
+                    return Err(Failure::Mistyped);
+                };
+                self.read(text)?;
+                Value::Bool(match function {
+                    Binary::Contains => text.contains(part),
+                    Binary::StartsWith => text.starts_with(part),
+                    Binary::EndsWith => text.ends_with(part),
+                })
             }
             Node::Each(quantifier, both) => self.each(*quantifier, both)?,
         })

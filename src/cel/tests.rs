@@ -205,6 +205,9 @@ fn an_expression_is_bounded_in_length_depth_and_steps() {
     assert!(refused(&format!("true{}", " || true".repeat(70))).contains("more than 64 times"));
     assert!(refused(&format!("token{} == 1", ".a".repeat(70))).contains("nested"));
     assert!(Program::compile(&format!("true{}", " || true".repeat(60)), &mut Known).is_ok());
+    let mut fields = format!("token{}", ".a".repeat(60));
+    fields = format!("({fields}){} == 1", ".a".repeat(60));
+    assert!(refused(&fields).contains("nested"));
     // Parts that are deep each for themselves add up.
     let chain = format!("(false{})", " || false".repeat(60));
     assert!(refused(&format!("{chain}{}", " || false".repeat(10))).contains("nested"));
@@ -214,6 +217,9 @@ fn an_expression_is_bounded_in_length_depth_and_steps() {
     let program = "token.a.all(x, token.a.all(y, token.a.all(z, x + y + z >= 0)))";
     let program = Program::compile(program, &mut Known).unwrap();
     assert_eq!(program.holds(&facts), Err(Failure::TooManySteps));
+    let long = Of(json!({ "a": vec!["x"; 200], "b": "y".repeat(8_000) }), None, None);
+    let program = Program::compile("!token.a.exists(x, token.b.contains(x))", &mut Known).unwrap();
+    assert_eq!(program.holds(&long), Err(Failure::TooManySteps));
     let program = Program::compile("true || token.a.all(x, x in token.a)", &mut Known).unwrap();
     assert_eq!(program.holds(&facts), Ok(true));
 }

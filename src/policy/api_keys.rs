@@ -138,19 +138,13 @@ fn compile_one(
         let message = "expected at least one scope: without any, a key is worth nothing";
         problems.add(Problem::new(message).at(here.join("scopes")));
     }
-    let mut roles = BinaryHeap::with_capacity(written.len());
     for (index, name) in written.iter().enumerate() {
-        match scopes.roles.get(name) {
-            Some(role) => roles.push(*role),
-            None => {
-                let place = here.join("scopes").join(index);
-                let problem = Problem::new(format!("unknown scope {}", quoted(name))).at(place);
-                unknown::report(problem, name, scopes.names.iter().copied(), problems);
-            }
+        if !scopes.roles.contains_key(name) {
+            let place = here.join("scopes").join(index);
+            let problem = Problem::new(format!("unknown scope {}", quoted(name))).at(place);
+            unknown::report(problem, name, scopes.names.iter().copied(), problems);
         }
     }
-    let mut roles = roles.into_sorted_vec();
-    roles.dedup();
     if expires.is_some_and(|expires| expires <= created) {
         let message = "the key ends before it was made: expected a moment after `created`";
         problems.add(Problem::new(message).at(here.join("expires")));
@@ -168,7 +162,7 @@ fn compile_one(
     let overdue = due.saturating_add(grace);
     let expires = expires.map(|moment| moment.as_secs());
     let scopes = written;
-    Some((hash, ApiKey { id, organization, scopes, roles, created, due, overdue, expires }))
+    Some((hash, ApiKey { id, organization, scopes, created, due, overdue, expires }))
 }
 
 fn parse_hash(text: &str) -> Option<KeyHash> {

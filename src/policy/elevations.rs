@@ -1,7 +1,7 @@
 //! What agents may for a while besides what they have: grants just in time, and rules that widen an
 //! agent while something is so.
 
-use std::collections::BinaryHeap;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::num::NonZeroU32;
 
@@ -19,12 +19,9 @@ use crate::route::{NormalPath, Pattern};
 /// The longest name of who approved, and the longest reason, in bytes.
 const MAX_TEXT_BYTES: usize = 256;
 
-/// What agents may besides: each list in the order in which it is written.
+/// What agents may besides: that of each in the order in which it is written.
 #[derive(Debug, Default)]
-pub struct Elevations {
-    /// INVARIANT: ascending by the agent.
-    list: Vec<(AgentId, Elevation)>,
-}
+pub struct Elevations(BTreeMap<AgentId, Vec<Elevation>>);
 
 /// What an agent may besides.
 #[derive(Debug)]
@@ -71,7 +68,7 @@ impl Elevations {
             problems.add(Problem::new(format!("more than {MAX_ENTRIES}")).at(place.clone()));
         }
         let is_fetched = scope.is_none();
-        let mut list = Vec::with_capacity(written.len());
+        let mut elevations = Self::default();
         for (index, grant) in written.into_iter().enumerate().take(MAX_ENTRIES) {
             let here = place.join(index);
             let mut found = Problems::new();
@@ -79,17 +76,12 @@ impl Elevations {
             let scope = scope.as_deref_mut();
             let compiled = compile_one(grant, index, about, scope, &here, &mut found);
             // What is wrong in any way gives nothing, be it fetched.
-            list.extend(agent.zip(compiled).filter(|_| !found.fatal()));
+            if let (Some(agent), Some(one), false) = (agent, compiled, found.fatal()) {
+                elevations.0.entry(agent).or_default().push(Elevation { is_fetched, ..one });
+            }
             found.iter().for_each(|problem| problems.add(problem.clone()));
         }
-        // Keeps the order of those of one agent.
-        let order = list.iter().enumerate().map(|(place, (agent, _))| (*agent, place));
-        let order = BinaryHeap::from_iter(order).into_sorted_vec();
-        let mut list: Vec<_> = list.into_iter().map(Some).collect();
-        let sorted = order.into_iter().filter_map(|(_, place)| list.get_mut(place)?.take());
-        let mut list: Vec<_> = sorted.collect();
-        list.iter_mut().for_each(|(_, one)| one.is_fetched = is_fetched);
-        Self { list }
+        elevations
     }
 
     /// What `agent` may besides at `now`, as far as the permission and the path go.
@@ -100,10 +92,8 @@ impl Elevations {
         path: &NormalPath<'_>,
         now: i64,
     ) -> impl Iterator<Item = &Elevation> {
-        let first = self.list.partition_point(|(other, _)| *other < agent);
-        let own = self.list.get(first..).unwrap_or_default();
-        let own = own.iter().take_while(move |(other, _)| *other == agent);
-        own.map(|(_, one)| one).filter(move |one| {
+        let own = self.0.get(&agent).map_or(&[][..], Vec::as_slice);
+        own.iter().filter(move |one| {
             one.permissions.contains(permission)
                 && (one.from..one.until).contains(&now)
                 && one.pattern.as_ref().is_none_or(|pattern| pattern.matches(path))
@@ -111,8 +101,8 @@ impl Elevations {
     }
 
     /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = (AgentId, &Elevation)> {
-        self.list.iter().map(|(agent, one)| (*agent, one))
+    pub fn iter(&self) -> impl Iterator<Item = &Elevation> {
+        self.0.values().flatten()
     }
 }
 

@@ -167,6 +167,14 @@ fn what_is_known_of_an_agent_is_in_the_record() {
 }
 
 #[test]
+fn what_is_said_of_an_agent_is_written_down_in_visible_ascii() {
+    let token = bot().claim("model", "m\u{2028}4\u{202e}\u{e9}\"");
+    let outcome = Gate::new(&on_agent("true")).ask(&write().bearer(&compact(&token)));
+    assert!(outcome.line.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{}", outcome.line);
+    assert_eq!(outcome.record["attributes"]["model"], "m\u{2028}4\u{202e}\u{e9}\"");
+}
+
+#[test]
 fn a_header_about_an_agent_is_believed_of_a_trusted_hop_only() {
     let hop = [7; 32];
     let mut policy = on_agent("agent.task == 'triage'");

@@ -118,6 +118,17 @@ fn no_grant_goes_over_what_an_organization_lets_agents_do() {
     policy["organizations"] = json!({ "acme": { "agent_ceiling": "reader" } });
     let bearer = compact(&bot().claim("org_id", "acme"));
     assert_eq!(Gate::new(&policy).ask(&write().bearer(&bearer)).code(), "agent_ceiling");
+    // Whatever scopes its token has or has not.
+    for acme in [
+        json!({ "blocked_scopes": ["crm.write", "crm.admin"] }),
+        json!({ "delegable_by": { "crm.write": "admin", "crm.admin": "admin" } }),
+    ] {
+        policy["organizations"] = json!({ "acme": acme });
+        let outcome = Gate::new(&policy).ask(&write().bearer(&bearer));
+        assert_eq!(outcome.code(), "agent_ceiling", "{acme}");
+    }
+    policy["organizations"] = json!({ "acme": { "blocked_scopes": ["crm.admin"] } });
+    assert_eq!(Gate::new(&policy).ask(&write().bearer(&bearer)).code(), "allow");
     policy["organizations"] = json!({ "acme": { "blocked_clients": ["support-bot"] } });
     assert_eq!(Gate::new(&policy).ask(&write().bearer(&bearer)).code(), "client_blocked");
 }

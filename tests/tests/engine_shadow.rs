@@ -1,7 +1,9 @@
 //! What is written down and not enforced.
 #![cfg(test)]
 
-use postern_tests::engine::{Call, Gate, agent, call, delegate, get, policy, problems, user};
+use postern_tests::engine::{
+    Call, Gate, agent, call, compact, delegate, get, policy, problems, token, user,
+};
 use serde_json::{Value, json};
 
 fn shadowed() -> Value {
@@ -53,7 +55,8 @@ fn in_shadow_mode_the_request_reaches_the_backend_as_it_came_but_for_who_passes_
         let outcome = gate.ask(&call);
         assert_eq!(outcome.record.get("shadow").and_then(Value::as_str), shadow);
         assert!(outcome.told("authorization").is_some(), "{}", outcome.line);
-        assert_eq!(outcome.told("x-postern-subject").as_deref(), Some("ada"));
+        let ada = shadow.is_none().then_some("ada");
+        assert_eq!(outcome.told("x-postern-subject").as_deref(), ada);
         assert_eq!(outcome.response("ratelimit"), [""; 0]);
     }
     // What cannot be taken out is let through in no mode.
@@ -112,6 +115,23 @@ fn who_has_no_standing_is_nobody_to_the_backend() {
     let outcome = gate.ask(&write().bearer(&agent("stranger", "crm.write")));
     assert_eq!(outcome.told("x-postern-kind").as_deref(), Some("anonymous"));
     assert_eq!(outcome.told("x-postern-agent"), None);
+}
+
+#[test]
+fn in_shadow_mode_whoever_would_be_denied_is_nobody_to_the_backend() {
+    let mut policy = shadowed();
+    policy["binding"] = json!({ "mtls": {} });
+    let gate = Gate::new(&policy);
+    // Ada's token, and not the connection that it is bound to.
+    let bound = token("ada", "web-app", "crm.read").bound_to_certificate(&[7; 32]);
+    for (bearer, code) in
+        [(compact(&bound), "unbound_token"), (user("crm.none"), "insufficient_scope")]
+    {
+        let outcome = gate.ask(&get("/v1/contacts").bearer(&bearer));
+        assert_eq!(outcome.record["shadow"], code);
+        assert_eq!(outcome.told("x-postern-kind").as_deref(), Some("anonymous"));
+        assert_eq!(outcome.told("x-postern-subject"), None);
+    }
 }
 
 #[test]

@@ -59,7 +59,7 @@ impl Coverage {
                 missing.insert(format!("organizations.{name}.{rule} speaks"));
             }
         }
-        for (_, elevation) in policy.elevations.iter() {
+        for elevation in policy.elevations.iter() {
             missing.insert(format!("grants[{}] is used", elevation.index));
         }
         if matches!(policy.agents.unregistered, Unregistered::Ceiling(_)) {
