@@ -4,7 +4,9 @@
 //! somebody, only those that the subject's own roles hold too; an agent's only up to its ceiling;
 //! and never what its registration says it never gets.
 
+pub mod basis;
 pub(crate) mod consent;
+pub mod details;
 pub mod elevation;
 pub mod facts;
 
@@ -21,6 +23,7 @@ use crate::policy::{
 };
 use crate::principal::Principal;
 use crate::token::{Claims, IssuerId};
+use details::Detail;
 use facts::{Facts, OfCredential};
 
 /// What a token may be used for, whatever the request: settled once for a token and a policy.
@@ -36,6 +39,8 @@ pub struct Grant {
     pub organization_ceilings: Vec<Role>,
     /// The scopes of the token that are worth nothing here.
     pub withheld: Vec<Withheld>,
+    /// What it grants besides on single resources.
+    pub details: Vec<Detail>,
 }
 
 /// A scope that is worth nothing in these hands, or in this organization.
@@ -125,7 +130,8 @@ pub fn grant(
             permissions.retain(held(policy, *role));
         }
     }
-    Ok(Grant { permissions, scope_roles, ceiling, organization_ceilings, withheld })
+    let details = details::read(policy, principal, known.claims);
+    Ok(Grant { permissions, scope_roles, ceiling, organization_ceilings, withheld, details })
 }
 
 /// Whether a scope is worth what the policy says, in these hands and in this organization.
@@ -237,8 +243,8 @@ pub fn grant_key(policy: &Policy, key: &ApiKey, controls: &Controls<'_>) -> Gran
     let mut scope_roles = BinaryHeap::from(scope_roles).into_sorted_vec();
     scope_roles.dedup();
     let permissions = policy.roles.union(scope_roles.iter().copied());
-    let organization_ceilings = Vec::new();
-    Grant { permissions, scope_roles, ceiling: None, organization_ceilings, withheld }
+    let (organization_ceilings, details) = (Vec::new(), Vec::new());
+    Grant { permissions, scope_roles, ceiling: None, organization_ceilings, withheld, details }
 }
 
 /// Whether a caller may use an operation that needs `permission`. Whoever comes with an API key

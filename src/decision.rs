@@ -17,9 +17,10 @@ pub use request::{MAX_HEADERS, Request};
 
 use crate::audit::{self, Event, Members, Record};
 use crate::authorize;
+use crate::authorize::basis::Basis;
 use crate::authorize::consent::{self, Asked, Unspent};
-use crate::authorize::elevation::{self, Used};
 use crate::authorize::facts::Facts;
+use crate::authorize::{details, elevation};
 use crate::binding::{Binding, Bindings, Dpop, Nonces, Unproven};
 use crate::denial::{Denial, Refusal, Reply, Told, Wait};
 use crate::feed::{Feeds, News, Response, SignedBy};
@@ -144,8 +145,8 @@ pub enum Step<'a> {
     Session(&'a Session),
     /// The caller has what its token is bound to.
     Bound(Binding),
-    /// The caller may, by this grant if it takes one.
-    Authorized(Option<&'a Used>),
+    /// The caller may, by this.
+    Authorized(&'a Basis),
     /// What is left of the caller's limits.
     Limited(&'a Usages),
     /// The step that would have been next ended the walk.
@@ -173,8 +174,8 @@ struct Seen<'e> {
     next_nonce: Option<String>,
     /// What a proxy before us says of the agent.
     said: Values,
-    /// The grant that was used.
-    used: Option<Used>,
+    /// What the caller may do it by.
+    basis: Basis,
     /// The identifier of what the user said.
     consent: Option<String>,
     /// Why the caller would have been denied, were that enforced.
@@ -409,8 +410,8 @@ impl Engine {
             now,
             grant: None,
         };
-        let mut used = self.authorize(session, operation, permission, &facts)?;
-        witness.saw(Step::Authorized(used.as_ref()));
+        let mut basis = self.authorize(session, operation, permission, &facts)?;
+        witness.saw(Step::Authorized(&basis));
 
         let said = match session.principal() {
             Some(principal) => {
@@ -425,10 +426,10 @@ impl Engine {
             said.spend(host, now)?;
             seen.consent = Some(said.id);
         }
-        if let Some(used) = &mut used {
+        if let Basis::Grant(used) = &mut basis {
             used.spend(host)?;
         }
-        seen.used = used;
+        seen.basis = basis;
         witness.saw(Step::Limited(&usages));
         Ok(Permit::Backend(Some(usages)))
     }
@@ -439,21 +440,32 @@ impl Engine {
         operation: &Operation,
         permission: PermissionId,
         facts: &Facts<'_>,
-    ) -> Result<Option<Used>, Refusal> {
+    ) -> Result<Basis, Refusal> {
         let grant = session.standing.as_ref().map_err(|refusal| *refusal)?;
         let (policy, principal) = (&self.policy, session.principal());
-        let used = match authorize::check(policy, principal, grant, permission) {
-            Ok(()) => None,
+        let basis = match authorize::check(policy, principal, grant, permission) {
+            Ok(()) => Basis::Scopes,
             Err(refusal) => {
-                let taken = &self.taken.borrow();
-                let found = elevation::find(policy, taken, principal, grant, permission, facts);
-                Some(found.ok_or(refusal)?)
+                let (taken, path) = (&self.taken.borrow(), facts.path);
+                let detail = match refusal.denial {
+                    Denial::InsufficientScope => {
+                        details::find(policy, taken, principal, grant, permission, path)
+                    }
+                    _ => None,
+                };
+                match detail {
+                    Some(detail) => Basis::Details(detail.name.clone()),
+                    None => Basis::Grant(
+                        elevation::find(policy, taken, principal, grant, permission, facts)
+                            .ok_or(refusal)?,
+                    ),
+                }
             }
         };
-        let facts = &Facts { grant: used.as_ref(), ..*facts };
+        let facts = &Facts { grant: basis.grant(), ..*facts };
         authorize::require(operation, principal, facts)?;
         authorize::step_up(policy, principal, permission, &session.claims, facts.now)?;
-        Ok(used)
+        Ok(basis)
     }
 
     /// What the user said to this, where the agent has to ask: checked at the expense of whoever sent it.
@@ -582,7 +594,7 @@ impl Engine {
             said: &Members::of_request(
                 &self.policy,
                 &seen.said,
-                (seen.used.as_ref(), seen.consent.as_deref()),
+                (&seen.basis, seen.consent.as_deref()),
                 seen.shadow,
             ),
         };

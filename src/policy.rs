@@ -8,6 +8,7 @@
 mod agent;
 mod api_keys;
 mod attributes;
+mod authorization_details;
 mod binding;
 mod caller;
 mod condition;
@@ -44,6 +45,7 @@ use serde_json::Value;
 
 pub use agent::{Agent, AgentId, Agents, Unregistered};
 pub use attributes::{Attribute, Attributes, MAX_ATTRIBUTES};
+pub use authorization_details::{DetailType, DetailTypes};
 pub use binding::Required;
 pub use caller::{CallerRule, Kind, Matches};
 pub use condition::Condition;
@@ -97,6 +99,8 @@ pub struct Policy {
     pub roles: Roles,
     /// The role each scope amounts to.
     pub scopes: HashMap<String, RoleId>,
+    /// What details in tokens are worth.
+    pub authorization_details: DetailTypes,
     /// The role that the user must have, of the scopes that want one.
     pub user_must_hold: HashMap<String, RoleId>,
     /// What organizations have decided for their own.
@@ -189,6 +193,7 @@ impl Policy {
             resource,
             roles,
             scopes,
+            authorization_details,
             callers,
             agents,
             unregistered_agents,
@@ -249,6 +254,8 @@ impl Policy {
         let user_must_hold = user_must_hold(&scopes, &roles, problems);
         let scopes = compile_scopes(&scopes, &roles, problems);
         let organizations = Organizations::compile(organizations, &roles, &scopes, problems);
+        let authorization_details =
+            authorization_details::compile(authorization_details, &permissions, problems);
         let attributes = Attributes::compile(attributes, &trusted_hops, &firewall, problems);
         let mut vocabulary = Vocabulary::default();
         let mut scope = Scope {
@@ -318,6 +325,7 @@ impl Policy {
             permissions,
             roles,
             scopes,
+            authorization_details,
             user_must_hold,
             organizations,
             agents,

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{json, time};
 use crate::api_key::ApiKey;
-use crate::authorize::elevation::Used;
+use crate::authorize::basis::Basis;
 use crate::binding::Binding;
 use crate::denial::Refusal;
 use crate::host::Timestamp;
@@ -55,19 +55,20 @@ impl Members {
         Self(members)
     }
 
-    /// What is recorded of what a proxy before us says of an agent, of the grant that it used, and of
-    /// why it would have been denied were that enforced.
+    /// What is recorded of what a proxy before us says of an agent, of what it may do this by where that
+    /// is no scope, and of why it would have been denied were that enforced.
     pub fn of_request(
         policy: &Policy,
         values: &Values,
-        (used, consent): (Option<&Used>, Option<&str>),
+        (basis, consent): (&Basis, Option<&str>),
         shadow: Option<Refusal>,
     ) -> Self {
         let mut members = String::new();
         if let Some(values) = said(policy, values) {
             json::value(&mut members, "request_attributes", &values);
         }
-        if let Some(used) = used {
+        json::optional(&mut members, "authorization_details", basis.details());
+        if let Some(used) = basis.grant() {
             json::text(&mut members, "grant", &used.to_string());
             json::text(&mut members, "approved_by", &used.approved_by);
             json::text(&mut members, "grant_reason", &used.reason);

@@ -14,6 +14,8 @@ const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 /// The API as an OAuth protected resource.
 #[derive(Debug)]
 pub struct Resource {
+    /// The resource identifier (RFC 8707 §2).
+    pub identifier: String,
     /// Where its metadata is: the value of `resource_metadata` in challenges.
     pub metadata_url: String,
     /// The path of that URL.
@@ -71,7 +73,7 @@ impl Resource {
             let flags = flags.into_iter().filter(|(_, holds)| *holds);
             members.extend(flags.map(|(member, holds)| (member.to_owned(), holds.into())));
         }
-        Some(Self { metadata_url, metadata_path, metadata: metadata.to_string() })
+        Some(Self { identifier, metadata_url, metadata_path, metadata: metadata.to_string() })
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod api_keys;
 mod attribute;
+mod authorization_detail;
 mod binding;
 mod condition;
 mod consent;
@@ -21,6 +22,7 @@ use serde::Deserialize;
 
 pub use api_keys::{ApiKey, ApiKeys};
 pub use attribute::{Attribute, AttributeType};
+pub use authorization_detail::AuthorizationDetail;
 pub use binding::{Binding, CertificateSource, Dpop, Mtls, RequireBinding};
 pub use condition::{ClaimTest, Condition};
 pub use consent::{Consent, ConsentTerm};
@@ -56,6 +58,10 @@ pub struct File {
     /// What each OAuth scope amounts to; a scope not listed grants nothing.
     #[serde(default)]
     pub scopes: BTreeMap<String, Scope>,
+    /// What `authorization_details` in tokens are worth, by their `type` (RFC 9396); a type not listed
+    /// grants nothing.
+    #[serde(default)]
+    pub authorization_details: BTreeMap<String, AuthorizationDetail>,
     /// What makes a caller an agent: the first rule that matches decides. Left out: a token with
     /// an actor (`act`) or of a registered agent is an agent's, any other a human's. A token
     /// without a person in it is an agent's whatever is written here.

@@ -115,6 +115,22 @@ fn a_grant_is_used_as_often_as_it_may_be() {
 }
 
 #[test]
+fn details_in_a_token_are_for_the_resource_that_they_name() {
+    let mut proxy = proxy(|policy| {
+        policy["authorization_details"] = json!({
+            "list": { "path": "/v1/{identifier}", "actions": { "read": ["contacts:read"] } },
+        });
+    });
+    let of = |identifier: &str| {
+        let detail = json!({ "type": "list", "actions": ["read"], "identifier": identifier });
+        token().claim("scope", "openid").claim("authorization_details", json!([detail]))
+    };
+    assert_eq!(ask(&mut proxy, &of("contacts")).status(), Some(200));
+    let exchange = ask(&mut proxy, &of("deals"));
+    assert_eq!(outcome(&exchange), denied(403, "insufficient_scope"));
+}
+
+#[test]
 fn an_organization_takes_away_for_its_own() {
     let mut proxy = proxy(|policy| {
         policy["organizations"] = json!({ "narrow": { "blocked_clients": [AGENT] } });

@@ -8,12 +8,13 @@ use serde_json::{Map, Value};
 use crate::page::{Page, code, repository};
 
 /// Where each type of the schema stands in a policy, as the reference writes it.
-const PLACES: [(&str, &str); 34] = [
+const PLACES: [(&str, &str); 35] = [
     ("Agent", "agents.NAME."),
     ("ApiKey", "api_keys.keys[]."),
     ("ApiKeys", "api_keys."),
     ("Attribute", "attributes.NAME."),
     ("Audit", "audit."),
+    ("AuthorizationDetail", "authorization_details.NAME."),
     ("Binding", "binding."),
     ("Caller", "callers[]."),
     ("ClaimNames", "issuers[].claims."),

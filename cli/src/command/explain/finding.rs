@@ -212,6 +212,9 @@ pub(in crate::command) struct Authorize {
     /// The grant without which the agent might not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::command) grant: Option<Grant>,
+    /// The type of the details in the token without which the caller might not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::command) authorization_details: Option<String>,
 }
 
 /// A grant that is used.
@@ -312,6 +315,7 @@ impl Authorize {
                 .collect(),
             smallest_scope: operation.scope.clone(),
             grant: None,
+            authorization_details: None,
         }
     }
 }

@@ -205,6 +205,7 @@ fn authorize_lines(authorize: &Authorize) -> Vec<String> {
         conditions,
         smallest_scope,
         grant,
+        authorization_details,
     } = authorize;
     let mut lines = vec![format!("`{permission}` is needed")];
     if scopes.is_empty() {
@@ -240,6 +241,8 @@ fn authorize_lines(authorize: &Authorize) -> Vec<String> {
         Some(scope) => format!("smallest scope that grants it: {scope}"),
         None => "no scope grants it".to_owned(),
     });
+    let details = authorization_details.iter();
+    lines.extend(details.map(|name| format!("by `authorization_details` of type {name}")));
     lines.extend(grant.iter().map(|Grant { grant, approved_by, reason }| {
         format!("by {grant}, approved by {approved_by}: {reason}")
     }));

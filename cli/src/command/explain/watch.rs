@@ -218,9 +218,10 @@ impl Witness for Watch<'_> {
                     self.passed(Finding::Binding(binding));
                 }
             }
-            Seen::Authorized(used) => {
+            Seen::Authorized(basis) => {
                 if let Some(mut authorize) = self.authorize.take() {
-                    authorize.grant = used.map(Grant::of);
+                    authorize.grant = basis.grant().map(Grant::of);
+                    authorize.authorization_details = basis.details().map(str::to_owned);
                     self.passed(Finding::Authorize(authorize));
                 }
             }

@@ -59,6 +59,9 @@ impl Coverage {
                 missing.insert(format!("organizations.{name}.{rule} speaks"));
             }
         }
+        for name in policy.authorization_details.keys() {
+            missing.insert(format!("authorization_details.{name} is used"));
+        }
         for elevation in policy.elevations.iter() {
             missing.insert(format!("grants[{}] is used", elevation.index));
         }
@@ -109,6 +112,10 @@ impl Coverage {
                     seen.extend(scopes.map(|scope| format!("scopes.{} is used", scope.scope)));
                     let grant = authorize.grant.as_ref();
                     seen.extend(grant.map(|used| format!("{} is used", used.grant)));
+                    let details = authorize.authorization_details.iter();
+                    seen.extend(
+                        details.map(|name| format!("authorization_details.{name} is used")),
+                    );
                     let never = agent.filter(|_| authorize.never);
                     seen.extend(
                         never.map(|name| format!("agents.{name}.never {}", authorize.permission)),
