@@ -4,33 +4,32 @@
 //! empty, failed or was misspelt: [`Engine::decide`] forwards what came through all of
 //! [`Engine::walk`], and answers everything else itself.
 
+mod candidate;
+mod conclude;
 mod id;
 mod identify;
 mod opaque;
+mod permit;
 mod request;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
+pub use candidate::{Difference, Opinion};
 pub use id::Ids;
 pub use request::{MAX_HEADERS, Request};
 
-use crate::audit::{self, Event, Members, Record};
-use crate::authorize;
+use crate::audit::{self, Members, Record};
 use crate::authorize::basis::Basis;
-use crate::authorize::consent::{self, Asked, Unspent};
-use crate::authorize::facts::Facts;
-use crate::authorize::{details, elevation};
 use crate::binding::{Binding, Bindings, Dpop, Nonces, Unproven};
-use crate::denial::{Denial, Refusal, Reply, Told, Wait};
+use crate::denial::{Denial, Refusal, Reply, Wait};
 use crate::feed::{Feeds, News, Response, SignedBy};
 use crate::fields::Fields;
 use crate::host::{Host, Timestamp};
 use crate::introspection::Introspection;
-use crate::limit::{self, Charge, Leases, RateLimit, Usages};
-use crate::policy::{Access, Amendments, Mode, Operation, PermissionId, Policy};
-use crate::principal::Principal;
-use crate::principal::attributes::{self, Values};
+use crate::limit::{Leases, RateLimit, Usages};
+use crate::policy::{Access, Amendments, Mode, Operation, Policy};
+use crate::principal::attributes::Values;
 use crate::route::NormalPath;
 use crate::session::{Session, Sessions};
 use crate::throttle::{Budget, Refused};
@@ -41,6 +40,8 @@ use request::Sifted;
 #[derive(Debug)]
 pub struct Engine {
     policy: Policy,
+    /// Another policy at work beside it, which decides nothing.
+    candidate: Option<Box<Self>>,
     sessions: RefCell<Sessions>,
     /// Those of API keys, apart: a key that comes as a token is none.
     key_sessions: RefCell<Sessions>,
@@ -78,6 +79,8 @@ pub struct Decision {
     pub record: Record,
     /// What would have become of it, were it not in shadow mode.
     pub shadow: Option<Box<Shadow>>,
+    /// How the candidate would have decided, if otherwise.
+    pub difference: Option<Box<Difference>>,
 }
 
 /// A denial that is not enforced.
@@ -180,6 +183,8 @@ struct Seen<'e> {
     consent: Option<String>,
     /// Why the caller would have been denied, were that enforced.
     shadow: Option<Refusal>,
+    /// What the candidate would have decided.
+    opinion: Option<Opinion<'e>>,
 }
 
 /// What came through the whole walk.
@@ -192,8 +197,10 @@ enum Permit {
 
 impl Engine {
     /// Puts `policy` to work. `seed` is random: it keeps decision ids of different workers apart.
-    pub fn new(policy: Policy, seed: [u8; 16]) -> Self {
+    pub fn new(mut policy: Policy, seed: [u8; 16]) -> Self {
+        let candidate = policy.candidate.take();
         Self {
+            candidate: candidate.map(|policy| Box::new(Self::new(*policy, seed))),
             sessions: RefCell::default(),
             key_sessions: RefCell::default(),
             leases: RefCell::default(),
@@ -229,16 +236,21 @@ impl Engine {
 
     /// Sees to what is fetched, again and again; what came of it is for the log.
     pub fn tick(&self, host: &impl Host) -> Vec<News> {
-        let news = self.feeds.tick(host);
-        self.catch_up();
+        let mut news = Vec::new();
+        for engine in self.with_candidate() {
+            news.extend(engine.feeds.tick(host));
+            engine.catch_up();
+        }
         news
     }
 
     /// Takes the answer to a fetch; what came of it is for the log.
     pub fn fetched(&self, call: u32, response: &Response<'_>, host: &impl Host) -> Option<News> {
-        let news = self.feeds.fetched(call, response, host);
-        self.catch_up();
-        news
+        self.with_candidate().find_map(|engine| {
+            let news = engine.feeds.fetched(call, response, host);
+            engine.catch_up();
+            news
+        })
     }
 
     /// Decides one request.
@@ -255,6 +267,7 @@ impl Engine {
         if let Err(refusal) = &permit {
             witness.saw(Step::Refused(refusal));
         }
+        seen.opinion = self.second_opinion(request, host);
         self.conclude(request, sifted, now, &mut seen, permit)
     }
 
@@ -269,50 +282,10 @@ impl Engine {
             Err(Refusal { wait: Some(wait), .. }) if self.policy.mode == Mode::Enforce => {
                 Attempt::Undecided(wait)
             }
-            permit => Attempt::Decided(self.conclude(request, sifted, now, &mut seen, permit)),
-        }
-    }
-
-    /// Puts into words what the walk came to.
-    fn conclude(
-        &self,
-        request: &Request<'_>,
-        sifted: Sifted<'_>,
-        now: Timestamp,
-        seen: &mut Seen<'_>,
-        permit: Result<Permit, Refusal>,
-    ) -> Decision {
-        let id = self.ids.next();
-        let permit = match permit {
-            // Whoever may pass for somebody else is stopped in any mode.
-            Err(refusal) if self.policy.mode == Mode::Shadow && sifted.check(request).is_ok() => {
-                seen.shadow = Some(refusal);
-                Ok(Permit::Backend(None))
+            permit => {
+                seen.opinion = self.second_opinion(request, host);
+                Attempt::Decided(self.conclude(request, sifted, now, &mut seen, permit))
             }
-            Ok(Permit::Metadata) if self.policy.mode == Mode::Shadow => Ok(Permit::Backend(None)),
-            permit => permit,
-        };
-        let record = self.record(request, &sifted, now, &id, seen, permit.as_ref().err());
-        let shadow = seen.shadow.map(|refusal| Box::new(self.shadow(refusal, seen)));
-        let answer = match permit {
-            Ok(Permit::Metadata) => Answer::Reply(self.metadata()),
-            Ok(Permit::Backend(usages)) => {
-                Answer::Forward(self.forward(request, sifted, seen, id, usages))
-            }
-            Err(refusal) => Answer::Reply(self.refuse(&refusal, seen, &id)),
-        };
-        Decision { answer, record, shadow }
-    }
-
-    /// What would have become of a request.
-    fn shadow(&self, refusal: Refusal, seen: &Seen<'_>) -> Shadow {
-        let principal = seen.session.as_ref().and_then(|session| session.principal());
-        let agent = principal.and_then(Principal::registered);
-        let agent = agent.and_then(|id| self.policy.agents.get(id));
-        Shadow {
-            refusal,
-            route: seen.operation.and_then(|operation| operation.index),
-            agent: agent.map(|agent| agent.name.clone()),
         }
     }
 
@@ -382,230 +355,6 @@ impl Engine {
                 Ok(Permit::Backend(None))
             }
             permit => permit,
-        }
-    }
-
-    /// The steps after it is known who is calling.
-    fn permit(
-        &self,
-        operation: &Operation,
-        permission: PermissionId,
-        (request, path): (&Request<'_>, &NormalPath<'_>),
-        seen: &mut Seen<'_>,
-        (host, now): (&impl Host, Timestamp),
-        witness: &mut impl Witness,
-    ) -> Result<Permit, Refusal> {
-        let session: &Session = seen.session.as_ref().ok_or(Denial::NotReady)?;
-        if let Some(principal) = session.principal() {
-            let (known, headers) = (&session.attributes, request.headers);
-            seen.said = attributes::of_request(&self.policy, principal, known, headers, host)?;
-        }
-        let facts = Facts {
-            policy: &self.policy,
-            credential: session.credential(),
-            attributes: &seen.said,
-            method: request.method,
-            path,
-            headers: request.headers,
-            now,
-            grant: None,
-        };
-        let mut basis = self.authorize(session, operation, permission, &facts)?;
-        witness.saw(Step::Authorized(&basis));
-
-        let said = match session.principal() {
-            Some(principal) => {
-                let (method, headers) = (request.method, request.headers);
-                let asked = Asked { principal, permission, method, path, headers };
-                self.consent(&asked, host, now)?
-            }
-            None => None,
-        };
-        let usages = self.charge(session, host, now)?;
-        if let Some(said) = said {
-            said.spend(host, now)?;
-            seen.consent = Some(said.id);
-        }
-        if let Basis::Grant(used) = &mut basis {
-            used.spend(host)?;
-        }
-        seen.basis = basis;
-        witness.saw(Step::Limited(&usages));
-        Ok(Permit::Backend(Some(usages)))
-    }
-
-    fn authorize(
-        &self,
-        session: &Session,
-        operation: &Operation,
-        permission: PermissionId,
-        facts: &Facts<'_>,
-    ) -> Result<Basis, Refusal> {
-        let grant = session.standing.as_ref().map_err(|refusal| *refusal)?;
-        let (policy, principal) = (&self.policy, session.principal());
-        let basis = match authorize::check(policy, principal, grant, permission) {
-            Ok(()) => Basis::Scopes,
-            Err(refusal) => {
-                let (taken, path) = (&self.taken.borrow(), facts.path);
-                let detail = match refusal.denial {
-                    Denial::InsufficientScope => {
-                        details::find(policy, taken, principal, grant, permission, path)
-                    }
-                    _ => None,
-                };
-                match detail {
-                    Some(detail) => Basis::Details(detail.name.clone()),
-                    None => Basis::Grant(
-                        elevation::find(policy, taken, principal, grant, permission, facts)
-                            .ok_or(refusal)?,
-                    ),
-                }
-            }
-        };
-        let facts = &Facts { grant: basis.grant(), ..*facts };
-        authorize::require(operation, principal, facts)?;
-        authorize::step_up(policy, principal, permission, &session.claims, facts.now)?;
-        Ok(basis)
-    }
-
-    /// What the user said to this, where the agent has to ask: checked at the expense of whoever sent it.
-    fn consent(
-        &self,
-        asked: &Asked<'_>,
-        host: &impl Host,
-        now: Timestamp,
-    ) -> Result<Option<Unspent>, Refusal> {
-        if !consent::must_ask(&self.policy, asked) {
-            return Ok(None);
-        }
-        let debit = self.budget.debit(host, now)?;
-        let by = (&self.feeds, self.consent_by.as_ref());
-        let said = consent::find(&self.policy, asked, by, host, now);
-        let is_forged = said.as_ref().is_err_and(|one| one.denial == Denial::ConsentInvalid);
-        if !is_forged {
-            self.budget.refund(debit);
-        }
-        said
-    }
-
-    /// Charges the request to each limit of the caller's class.
-    fn charge(
-        &self,
-        session: &Session,
-        host: &impl Host,
-        now: Timestamp,
-    ) -> Result<Usages, Refusal> {
-        let limits = session.limits(&self.policy);
-        // INVARIANT: a bucket for every limit; a limit that nobody is charged to would not hold.
-        if limits.limits.len() != session.buckets.len() {
-            return Err(Denial::NotReady.into());
-        }
-        let charge = |(limit, key): (_, &_)| Charge { limit, key: *key, cost: 1 };
-        let charges = limits.limits.iter().zip(&session.buckets).map(charge);
-        let mut leases = self.leases.try_borrow_mut().map_err(|_| Denial::NotReady)?;
-        Ok(limit::take(&mut leases, host, now, charges)?)
-    }
-
-    /// How an allowed request goes to the backend.
-    fn forward(
-        &self,
-        request: &Request<'_>,
-        sifted: Sifted<'_>,
-        seen: &mut Seen<'_>,
-        id: String,
-        usages: Option<Usages>,
-    ) -> Forward {
-        // In shadow mode the backend sees to all of it as it did, and the caller is told nothing.
-        let is_shadow = self.policy.mode == Mode::Shadow;
-        let keeps = seen.operation.is_some_and(|operation| operation.keep_credential) || is_shadow;
-        let session = seen.session.as_ref();
-        let limits = session.map(|session| session.limits(&self.policy)).filter(|_| !is_shadow);
-        let rate_limit = limits.zip(usages).and_then(|(limits, usages)| limits.tell(&usages));
-        // Who is denied before all is known of them may be anybody.
-        let is_denied = is_shadow && seen.shadow.is_some();
-        let known = session.filter(|session| session.standing.is_ok() && !is_denied);
-        let caller = known.map_or(&self.anonymity, |session| &session.headers);
-        Forward {
-            drop: sifted.drop(&self.policy.binding, request, keeps),
-            caller: Rc::clone(caller),
-            decision_id: (Rc::clone(&self.decision_id), id),
-            rate_limit,
-            dpop_nonce: seen.next_nonce.take().filter(|_| !is_shadow),
-        }
-    }
-
-    /// What a denied caller gets.
-    fn refuse(&self, refusal: &Refusal, seen: &Seen<'_>, id: &str) -> Reply {
-        let permission = seen.operation.and_then(|operation| self.permission(operation));
-        let bindings = seen.operation.map_or(Bindings::ALL, |operation| operation.bindings);
-        let bindings = bindings.and(self.bindings);
-        refusal.reply(&Told {
-            decision: id,
-            permission,
-            scope: seen.operation.and_then(|operation| operation.scope.as_deref()),
-            step_up: seen.operation.and_then(|operation| match operation.access {
-                Access::Permission(permission) => self.policy.step_ups.of(permission),
-                Access::Metadata | Access::Public => None,
-            }),
-            consent: self.policy.consent.as_ref().zip(
-                seen.session
-                    .as_ref()
-                    .and_then(|session| Some(session.principal()?.agent.as_ref()?.name.as_str())),
-            ),
-            metadata: self.policy.resource.as_ref().map(|one| one.metadata_url.as_str()),
-            limits: seen.session.as_ref().map(|session| session.limits(&self.policy)),
-            scheme: seen.scheme,
-            refuses_bearer: bindings.is_dpop_only(),
-            dpop_algs: self.dpop_algs.as_deref().filter(|_| bindings.takes_dpop()),
-            dpop_nonce: seen.next_nonce.as_deref(),
-        })
-    }
-
-    /// The description of the API's protection (RFC 9728 §3.2).
-    fn metadata(&self) -> Reply {
-        let body = self.policy.resource.as_ref().map(|resource| resource.metadata.clone());
-        let headers = vec![
-            ("content-type", "application/json".to_owned()),
-            ("cache-control", "max-age=3600".to_owned()),
-            ("access-control-allow-origin", "*".to_owned()),
-        ];
-        Reply { status: 200, headers, body: body.unwrap_or_default() }
-    }
-
-    fn record(
-        &self,
-        request: &Request<'_>,
-        sifted: &Sifted<'_>,
-        time: Timestamp,
-        id: &str,
-        seen: &Seen<'_>,
-        refusal: Option<&Refusal>,
-    ) -> Record {
-        let event = Event {
-            time,
-            id,
-            policy: &self.members,
-            denial: refusal.map(|one| (one.denial.code(), one.denial.status(), one.reason)),
-            method: request.method,
-            path: request.path,
-            operation: seen.operation.map(|operation| &operation.members),
-            request_id: sifted.request_id,
-            caller: seen.session.as_ref().map(|session| &session.members),
-            said: &Members::of_request(
-                &self.policy,
-                &seen.said,
-                (&seen.basis, seen.consent.as_deref()),
-                seen.shadow,
-            ),
-        };
-        Record { line: event.line(), log: self.policy.audit_log }
-    }
-
-    /// What the permission is called that `operation` needs.
-    fn permission(&self, operation: &Operation) -> Option<&str> {
-        match operation.access {
-            Access::Permission(id) => Some(self.policy.permissions.name(id)),
-            Access::Metadata | Access::Public => None,
         }
     }
 }

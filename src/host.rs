@@ -52,6 +52,15 @@ pub trait Host {
     /// [`Swap::Conflict`].
     fn swap(&self, key: &[u8], value: &[u8], expected: Expected) -> Result<Swap, HostError>;
 
+    /// The same host, in which what is counted, and what is remembered as used, is counted and
+    /// remembered apart: see [`key_aside`]. `None` where it cannot be.
+    fn aside(&self) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        None
+    }
+
     /// Sends a request; the answer comes later, under the number that is returned.
     ///
     /// # Errors
@@ -97,6 +106,16 @@ pub trait Host {
     fn random(&self) -> Result<[u8; 16], HostError> {
         Err(HostError)
     }
+}
+
+/// What is in the store for all alike: it is what was fetched, and what nonces are made with.
+const COMMON: [&[u8]; 2] = [b"postern.feed.", b"postern.dpop.nonce"];
+
+/// The key that stands for `key` where counts are kept apart.
+pub fn key_aside(key: &[u8]) -> Vec<u8> {
+    let is_common = COMMON.iter().any(|common| key.starts_with(common));
+    let realm: &[u8] = if is_common { b"" } else { b"candidate." };
+    [realm, key].concat()
 }
 
 /// A signature to check: ECDSA or RSASSA-PKCS1-v1_5, as the key says.

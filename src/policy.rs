@@ -39,6 +39,7 @@ mod warning;
 pub mod wire;
 
 use std::collections::{BTreeMap, BinaryHeap};
+use std::iter::once;
 
 use hashbrown::HashMap;
 use serde_json::Value;
@@ -79,6 +80,9 @@ use crate::revocation::Revocations;
 use crate::route::Table;
 use vocabulary::Scope;
 
+/// The member under which there is a policy to try.
+const CANDIDATE: &str = "candidate";
+
 /// The most scopes, agents, routes or revocations of a kind that a policy may have, of each.
 pub const MAX_ENTRIES: usize = 65_536;
 
@@ -87,6 +91,8 @@ pub const MAX_ENTRIES: usize = 65_536;
 pub struct Policy {
     /// What backend and auditors know this edition by.
     pub version: String,
+    /// A policy that is tried beside this one.
+    pub candidate: Option<Box<Self>>,
     /// Whether decisions are enforced.
     pub mode: Mode,
     /// Who issues the tokens that are accepted.
@@ -168,6 +174,24 @@ impl Policy {
     ///
     /// All that is wrong with it, and what is odd besides; at least one problem is an error.
     pub fn compile(value: &Value) -> Result<(Self, Problems), Problems> {
+        let (mut policy, mut problems) = Self::compile_one(value)?;
+        if let Some(value) = value.get(CANDIDATE).filter(|value| !value.is_null()) {
+            let candidate = match value.get(CANDIDATE) {
+                None => Self::compile_one(value),
+                Some(_) => {
+                    let message = "a candidate has no candidate of its own";
+                    Err(Problem::new(message).at(Path::root().join(CANDIDATE)).into())
+                }
+            };
+            let (Ok((_, found)) | Err(found)) = &candidate;
+            found.iter().for_each(|problem| problems.add(problem.clone().under(CANDIDATE)));
+            let candidate = candidate.ok().map(|(candidate, _)| Box::new(candidate));
+            (policy, problems) = problems.settle(Self { candidate, ..policy })?;
+        }
+        Ok((policy, problems))
+    }
+
+    fn compile_one(value: &Value) -> Result<(Self, Problems), Problems> {
         let file = source::de::from_value(value)?;
         let mut problems = Problems::new();
         let policy = Self::from_file(file, source::fingerprint(value), &mut problems);
@@ -178,8 +202,12 @@ impl Policy {
 
     /// The servers that requests are sent to: the upstream's name, and a URL there.
     pub fn servers(&self) -> impl Iterator<Item = (&str, &Url)> {
-        let feed = self.subscription.iter().map(|one| &one.source);
-        self.trusted.servers().chain(feed.map(|source| (source.cluster.as_str(), &source.url)))
+        let policies = once(self).chain(self.candidate.as_deref());
+        policies.flat_map(|policy| {
+            let feed = policy.subscription.iter().map(|one| &one.source);
+            let feed = feed.map(|source| (source.cluster.as_str(), &source.url));
+            policy.trusted.servers().chain(feed)
+        })
     }
 
     fn from_file(file: wire::File, fingerprint: String, problems: &mut Problems) -> Self {
@@ -187,6 +215,7 @@ impl Policy {
         let is_dpop_required = binding::is_dpop_required(&file);
         let wire::File {
             version,
+            candidate: _,
             mode,
             revision,
             issuers,
@@ -299,6 +328,7 @@ impl Policy {
         );
         Self {
             version,
+            candidate: None,
             mode,
             callers: caller::compile(callers, problems),
             agent_limits: limits::compile(limits.agents, Class::Agents, problems),

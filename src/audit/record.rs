@@ -6,6 +6,7 @@ use super::{json, time};
 use crate::api_key::ApiKey;
 use crate::authorize::basis::Basis;
 use crate::binding::Binding;
+use crate::decision::Opinion;
 use crate::denial::Refusal;
 use crate::host::Timestamp;
 use crate::policy::{AuditLog, Kind, Policy};
@@ -56,12 +57,13 @@ impl Members {
     }
 
     /// What is recorded of what a proxy before us says of an agent, of what it may do this by where that
-    /// is no scope, and of why it would have been denied were that enforced.
+    /// is no scope, of why it would have been denied were that enforced, and of what the candidate would
+    /// have decided.
     pub fn of_request(
         policy: &Policy,
         values: &Values,
         (basis, consent): (&Basis, Option<&str>),
-        shadow: Option<Refusal>,
+        (shadow, opinion): (Option<Refusal>, Option<&Opinion<'_>>),
     ) -> Self {
         let mut members = String::new();
         if let Some(values) = said(policy, values) {
@@ -81,6 +83,11 @@ impl Members {
             json::text(&mut members, "shadow", refusal.denial.code());
             json::plain(&mut members, "shadow_status", refusal.denial.status());
             json::text(&mut members, "shadow_reason", refusal.reason);
+        }
+        if let Some(opinion) = opinion {
+            json::text(&mut members, "candidate", opinion.code());
+            json::optional(&mut members, "candidate_reason", opinion.refusal.map(|one| one.reason));
+            json::text(&mut members, "candidate_policy", opinion.policy);
         }
         Self(members)
     }

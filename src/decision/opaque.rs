@@ -33,11 +33,25 @@ impl Engine {
 
     /// Sends the questions that requests have led to; what came of it is for the log.
     pub fn ask(&self, host: &impl Host) -> Vec<News> {
-        self.introspection.send(host)
+        self.with_candidate().flat_map(|engine| engine.introspection.send(host)).collect()
     }
 
     /// Takes an issuer's answer about a token; what came of it is for the log.
     pub fn answered(&self, call: u32, response: &Response<'_>, host: &impl Host) -> Option<News> {
+        self.with_candidate().find_map(|engine| engine.take_answer(call, response, host))
+    }
+
+    /// Whether `call` is a question about a token.
+    pub fn is_asked(&self, call: u32) -> bool {
+        self.with_candidate().any(|engine| engine.introspection.is_asked(call))
+    }
+
+    /// Whether there are questions that have not been sent.
+    pub fn has_unsent(&self) -> bool {
+        self.with_candidate().any(|engine| engine.introspection.has_unsent())
+    }
+
+    fn take_answer(&self, call: u32, response: &Response<'_>, host: &impl Host) -> Option<News> {
         let now = host.now();
         let mut word = self.introspection.answered(call, response, now)?;
         let news = word.news.take();

@@ -39,8 +39,7 @@ struct Root {
 /// The root has another policy. Nothing is fetched now: on some hosts that is the end of a worker.
 pub(super) fn on_configure(root: u32) {
     with(root, |here| here.gauges = None);
-    let has_work =
-        |engine: &Engine| !engine.feeds().is_empty() || introspection::needs_ticks(engine);
+    let has_work = |engine: &Engine| fetches(engine) || introspection::needs_ticks(engine);
     if context::root(root).is_some_and(|engine| has_work(&engine)) || waiting::any() {
         pace(root, SOON);
     }
@@ -53,11 +52,16 @@ pub(super) fn on_delete(root: u32, engine: &Engine) {
             roots.retain(|one| one.id != root);
         }
     });
-    if !engine.feeds().is_empty()
+    if fetches(engine)
         && let Ok(host) = Proxy::new(capability::so_far())
     {
-        engine.feeds().abandon(&host);
+        engine.with_candidate().for_each(|engine| engine.feeds().abandon(&host));
     }
+}
+
+/// Whether anything is fetched for it.
+fn fetches(engine: &Engine) -> bool {
+    engine.with_candidate().any(|engine| !engine.feeds().is_empty())
 }
 
 /// Sees to what is fetched, to questions about tokens, and to the requests that wait for either.
@@ -79,7 +83,7 @@ pub(super) fn on_response(root: u32, call: u32, headers: u32, size: usize) {
     let body = if is_read { abi::call_response_body(size).unwrap_or_default() } else { Vec::new() };
     if let Ok(host) = Proxy::new(capability::so_far()) {
         let response = Response { status, length: size, body: &body, etag: &etag };
-        if engine.introspection().is_asked(call) {
+        if engine.is_asked(call) {
             introspection::on_response(&engine, call, &response, &host);
         } else {
             engine.fetched(call, &response, &host).iter().for_each(tell);
@@ -110,7 +114,7 @@ fn catch_up(root: u32, engine: &Engine) {
         match () {
             () if waiting::any() => SOON,
             () if introspection::needs_ticks(engine) => MISSING,
-            () if engine.feeds().is_empty() => 0,
+            () if !fetches(engine) => 0,
             () if engine.feeds().status(now).any(|status| !status.ready) => MISSING,
             () => STEADY,
         },

@@ -5,7 +5,11 @@ use super::capability::Capability;
 use super::native;
 use super::pairs::{self, Pair};
 use crate::binding::parse_digest;
-use crate::host::{Expected, Fetch, Host, HostError, SignatureCheck, Stored, Swap, Timestamp};
+use std::borrow::Cow;
+
+use crate::host::{
+    Expected, Fetch, Host, HostError, SignatureCheck, Stored, Swap, Timestamp, key_aside,
+};
 
 /// Envoy's property with the SHA-256 of the client's certificate, in hexadecimal digits.
 const CERTIFICATE_DIGEST: &[u8] = b"connection\0sha256_peer_certificate_digest";
@@ -17,6 +21,7 @@ const SOURCE: &[u8] = b"source\0address";
 pub(super) struct Proxy {
     now: Timestamp,
     capability: Capability,
+    is_aside: bool,
 }
 
 impl Proxy {
@@ -26,7 +31,11 @@ impl Proxy {
     ///
     /// The proxy has no clock: no token's lifetime could be checked.
     pub(super) fn new(capability: Capability) -> Result<Self, Status> {
-        Ok(Self { now: Timestamp::from_nanos(abi::now()?), capability })
+        Ok(Self { now: Timestamp::from_nanos(abi::now()?), capability, is_aside: false })
+    }
+
+    fn key<'k>(&self, key: &'k [u8]) -> Cow<'k, [u8]> {
+        if self.is_aside { key_aside(key).into() } else { key.into() }
     }
 }
 
@@ -36,7 +45,7 @@ impl Host for Proxy {
     }
 
     fn load(&self, key: &[u8]) -> Result<Option<Stored>, HostError> {
-        match abi::shared_data(key) {
+        match abi::shared_data(&self.key(key)) {
             // A key that was removed stays, with a version and without a value.
             Ok((value, _)) if value.is_empty() => Ok(None),
             Ok((value, version)) => Ok(Some(Stored { value, version })),
@@ -46,6 +55,7 @@ impl Host for Proxy {
     }
 
     fn swap(&self, key: &[u8], value: &[u8], expected: Expected) -> Result<Swap, HostError> {
+        let key = &*self.key(key);
         let cas = match expected {
             Expected::Absent => self.capability.cas_if_absent,
             // On most hosts 0 means *whatever is there*.
@@ -56,6 +66,10 @@ impl Host for Proxy {
             Err(Status::CasMismatch) if expected == Expected::Absent => fill(key, value),
             outcome => swapped(outcome),
         }
+    }
+
+    fn aside(&self) -> Option<Self> {
+        Some(Self { is_aside: true, ..*self })
     }
 
     fn fetch(&self, fetch: &Fetch<'_>) -> Result<u32, HostError> {

@@ -119,6 +119,9 @@ fn decide(stream: u32, hold: &dyn Fn(u32, &Engine, Wait) -> bool) -> Result<Verd
     if let Some(shadow) = &decision.shadow {
         counters::count(shadow);
     }
+    if let Some(difference) = &decision.difference {
+        counters::count_difference(difference);
+    }
     let verdict = match decision.answer {
         Answer::Reply(reply) => Verdict::Reply(reply),
         Answer::Forward(forward) => {

@@ -45,6 +45,9 @@ pub struct File {
     /// Whether decisions are enforced, or only written down.
     #[serde(default)]
     pub mode: Mode,
+    /// A policy to try beside this one: what it would decide is written down, and changes nothing.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Box<Self>>"))]
+    pub candidate: Option<serde_json::Value>,
     /// A name for this edition of the file, told to the backend and the auditors. Left out, it is
     /// the fingerprint of the contents.
     pub revision: Option<String>,

@@ -156,6 +156,22 @@ fn what_is_not_enforced_is_counted_by_route_and_agent() {
 }
 
 #[test]
+fn what_a_candidate_would_decide_otherwise_is_counted_by_route_and_agent() {
+    let mut proxy = proxy(|policy| {
+        let mut candidate = policy.clone();
+        candidate["agents"][AGENT]["never"] = json!(["contacts:read"]);
+        policy["candidate"] = candidate;
+    });
+    for _ in 0..2 {
+        let exchange = ask(&mut proxy, &token());
+        assert_eq!(exchange.status(), Some(200));
+        assert_eq!(exchange.record().unwrap()["candidate"], "agent_forbidden");
+    }
+    let name = format!("postern.candidate.route.0.agent.{AGENT}.allow.agent_forbidden");
+    assert_eq!(proxy.gauges().get(&name), Some(&2), "{:?}", proxy.gauges());
+}
+
+#[test]
 fn what_a_user_said_is_good_for_one_request_on_any_host_that_has_a_store() {
     let mut proxy = proxy(|policy| {
         policy["agents"][AGENT]["consent"] = json!({ "contacts:read": {} });

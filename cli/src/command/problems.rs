@@ -30,6 +30,11 @@ impl Source {
         Ok(Self { name: input.to_string(), bytes: input.read()? })
     }
 
+    /// The same of a text that was made from a file.
+    pub(super) fn of(input: &Input, text: String) -> Self {
+        Self { name: input.to_string(), bytes: text.into_bytes() }
+    }
+
     /// The values in it, and the policy they make with what is odd about it.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
+use serde_json::Value;
 
 use super::Answer;
 use super::file::Input;
@@ -31,6 +32,9 @@ pub(super) struct Render {
     /// A policy, in YAML or JSON
     #[arg(value_name = "FILE")]
     file: Input,
+    /// Another policy, to be tried beside it: what it would decide is written down
+    #[arg(long, value_name = "FILE")]
+    candidate: Option<Input>,
     /// The proxy
     #[arg(long = "for", value_name = "PROXY")]
     proxy: Proxy,
@@ -87,7 +91,12 @@ fn listen(text: &str) -> Result<Listen, &'static str> {
 
 impl Render {
     pub(super) fn run(&self) -> anyhow::Result<Answer> {
-        let (value, policy) = Source::read(&self.file)?.policy()?;
+        let (mut value, mut policy) = Source::read(&self.file)?.policy()?;
+        if let Some(candidate) = &self.candidate {
+            let (candidate, _) = Source::read(candidate)?.policy()?;
+            value = with_candidate(value, candidate);
+            policy = Source::of(&self.file, value.to_string()).policy()?.1;
+        }
         let Proxy::Envoy = self.proxy;
         let options = self.options(providers(&policy)?);
         let Configuration { bootstrap, filter } = envoy(&value, &options);
@@ -121,6 +130,14 @@ impl Render {
             ca_file: self.ca_file.clone().unwrap_or(default.ca_file),
         }
     }
+}
+
+/// `policy` with another beside it.
+fn with_candidate(mut policy: Value, candidate: Value) -> Value {
+    if let Some(members) = policy.as_object_mut() {
+        members.insert("candidate".to_owned(), candidate);
+    }
+    policy
 }
 
 /// Puts `text` at `path` by a rename, which is what a running Envoy looks for.

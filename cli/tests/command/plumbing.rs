@@ -90,3 +90,18 @@ fn a_policy_with_errors_is_not_rendered() {
     assert_eq!(ran.code, 2);
     assert!(!lab.path("out").exists());
 }
+
+#[test]
+fn a_policy_is_rendered_with_another_to_try_beside_it_unless_that_one_is_broken() {
+    let lab = Lab::new();
+    let next = lab.read("policy.yaml").replace("revision: test-1", "revision: next");
+    lab.write("next.yaml", &next);
+    let ran = lab.run("render policy.yaml --candidate next.yaml --for envoy --out-dir out");
+    assert_eq!(ran.code, 0, "{ran}");
+    let filter = lab.read("out/postern.ecds.yaml");
+    assert!(filter.contains("candidate:") && filter.contains("revision: next"), "{filter}");
+    lab.write("next.yaml", "version: 1");
+    let ran = lab.run("render policy.yaml --candidate next.yaml --for envoy --out-dir out");
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("next.yaml"), "{ran}");
+}

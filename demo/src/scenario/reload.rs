@@ -76,6 +76,23 @@ pub(super) fn rows(lab: &Lab) -> anyhow::Result<Vec<Row>> {
         tried.objection = Some(format!("`{counter}` is {:?}", lab.envoy.stat(&counter)?));
     }
 
+    // And beside the policy that is decided by.
+    let mut candidate = stricter.clone();
+    set(&mut candidate, "/revision", json!("crm-2-candidate"))?;
+    let policy = with_member(lab.policy(), "candidate", candidate);
+    let published = lab.publish(&policy)?;
+    let tried_beside = Step::allowed(
+        "support-bot for ada",
+        "changes a contact, which a candidate would forbid",
+        write.clone(),
+        "what the next policy would decide otherwise is written down, and counted",
+    );
+    let mut tried_beside = expect(published, Published::Accepted, tried_beside.take(lab));
+    let counter = format!("postern.candidate.route.2.agent.{SUPPORT_BOT}.allow.agent_forbidden");
+    if lab.envoy.stat(&counter)? != Some(1) {
+        tried_beside.objection = Some(format!("`{counter}` is {:?}", lab.envoy.stat(&counter)?));
+    }
+
     let mut broken = lab.policy().clone();
     set(&mut broken, "/agents/support-bot/ceiling", json!("emperor"))?;
     set(&mut broken, "/revision", json!("crm-3"))?;
@@ -84,10 +101,10 @@ pub(super) fn rows(lab: &Lab) -> anyhow::Result<Vec<Row>> {
         "support-bot for ada",
         "changes a contact after a broken policy",
         write,
-        "Envoy refused it: the last good one, in shadow mode, stands",
+        "Envoy refused it: the last good one stands",
     );
     let kept = expect(published, Published::Refused, kept.take(lab));
-    Ok(vec![changed, granted, spent, tried, kept])
+    Ok(vec![changed, granted, spent, tried, tried_beside, kept])
 }
 
 /// `object` with one member more.

@@ -4,13 +4,23 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use postern::host::{Expected, Fetch, Host, HostError, SignatureCheck, Stored, Swap, Timestamp};
+use postern::host::{
+    Expected, Fetch, Host, HostError, SignatureCheck, Stored, Swap, Timestamp, key_aside,
+};
 
 use super::NOW;
 
 /// Clock and store; a clone is the same ones.
 #[derive(Clone, Debug, Default)]
-pub struct World(Rc<Inner>);
+pub struct World(Rc<Inner>, Realm);
+
+/// Whether counts are kept apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Realm {
+    #[default]
+    Common,
+    Aside,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -123,6 +133,10 @@ impl World {
         self.0.signature_checks.get()
     }
 
+    fn key(&self, key: &[u8]) -> Vec<u8> {
+        if self.1 == Realm::Aside { key_aside(key) } else { key.to_vec() }
+    }
+
     /// How often the store was written.
     pub fn writes(&self) -> u32 {
         self.0.writes.get()
@@ -138,15 +152,15 @@ impl Host for World {
         if self.0.broken.get() {
             return Err(HostError);
         }
-        Ok(self.0.values.borrow().get(key).cloned())
+        Ok(self.0.values.borrow().get(&self.key(key)).cloned())
     }
 
     fn swap(&self, key: &[u8], value: &[u8], expected: Expected) -> Result<Swap, HostError> {
         if self.0.broken.get() {
             return Err(HostError);
         }
-        let mut values = self.0.values.borrow_mut();
-        let there = values.get(key).map(|stored| stored.version);
+        let (key, mut values) = (self.key(key), self.0.values.borrow_mut());
+        let there = values.get(&key).map(|stored| stored.version);
         let wanted = match expected {
             Expected::Absent => None,
             Expected::Version(version) => Some(version),
@@ -156,8 +170,12 @@ impl Host for World {
         }
         let version = self.0.writes.get().wrapping_add(1);
         self.0.writes.set(version);
-        values.insert(key.to_vec(), Stored { value: value.to_vec(), version });
+        values.insert(key, Stored { value: value.to_vec(), version });
         Ok(Swap::Done)
+    }
+
+    fn aside(&self) -> Option<Self> {
+        Some(Self(Rc::clone(&self.0), Realm::Aside))
     }
 
     fn source(&self) -> Option<Vec<u8>> {
