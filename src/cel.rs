@@ -10,12 +10,11 @@
 //! - `!`, `&&`, `||` and `… ? … : …`, where an error on one side of `&&` or `||` does not matter if
 //!   the other side decides;
 //! - `+`, `-`, `*`, `/` and `%` of numbers, timestamps and durations, overflow being an error;
-//! - `size`, `contains`, `startsWith`, `endsWith`, and `exists` and `all` over lists and the keys of
+//! - `size`, `contains`, `startsWith`, `endsWith`, `matches` with a literal pattern, and `exists` and `all` over lists and the keys of
 //!   maps;
 //! - `timestamp`, `duration`, `int`, `double`, `getHours`, `getMinutes` and `getDayOfWeek`.
 //!
-//! The rest of it does not compile: unsigned numbers, bytes, patterns, strings and lists put together,
-//! lists that are not of literals. Expressions are typed as far as their variables are: what can only
+//! The rest of it does not compile: unsigned numbers, bytes, strings and lists put together, lists that are not of literals. Expressions are typed as far as their variables are: what can only
 //! fail does not compile either.
 
 mod ast;
@@ -24,6 +23,7 @@ mod eval;
 mod invalid;
 mod node;
 mod parse;
+mod pattern;
 mod text;
 mod time;
 mod types;

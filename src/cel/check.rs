@@ -5,6 +5,7 @@ use serde_json::{Map, Number, Value as Json};
 use super::ast::{Ast, Field, Kind, Operator};
 use super::invalid::Invalid;
 use super::node::{Arithmetic, Binary, Node, Order, Quantifier, Unary};
+use super::pattern::Pattern;
 use super::time;
 use super::types::Type;
 use super::{MAX_DEPTH, MAX_LOCALS, Names};
@@ -42,7 +43,7 @@ const METHODS: [&str; 10] = [
 const GLOBALS: [&str; 6] = ["double", "duration", "has", "int", "size", "timestamp"];
 
 /// What the language has and this subset has not.
-const OUTSIDE: [&str; 17] = [
+const OUTSIDE: [&str; 16] = [
     "bytes",
     "dyn",
     "exists_one",
@@ -55,7 +56,6 @@ const OUTSIDE: [&str; 17] = [
     "getMonth",
     "getSeconds",
     "map",
-    "matches",
     "optMap",
     "string",
     "type",
@@ -239,7 +239,19 @@ impl<'s> Checker<'_, 's> {
                 };
                 Ok((Node::Binary(binary, Box::new([of, part])), Type::Bool))
             }
-            ("contains" | "startsWith" | "endsWith", ..) => {
+            ("matches", Some(pattern), None) => {
+                let at = pattern.at;
+                let of = self.typed(of, &Type::String)?;
+                let Node::Text(source) = self.typed(pattern, &Type::String)? else {
+                    return Err(Invalid::new(at, "expected a pattern in quotes"));
+                };
+                let pattern = Pattern::compile(&source).map_err(|(place, wrong)| {
+                    let message = format!("{wrong} (at byte {place} of the pattern)");
+                    Invalid::new(at, message)
+                })?;
+                Ok((Node::Matches(Box::new(of), pattern), Type::Bool))
+            }
+            ("contains" | "startsWith" | "endsWith" | "matches", ..) => {
                 Err(Invalid::new(at, format!("`{name}` takes one string")))
             }
             (_, Some(_), _) if name.starts_with("get") => {

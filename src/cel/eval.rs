@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use serde_json::Value as Json;
 
 use super::node::{Arithmetic, Binary, Node, Order, Quantifier, Unary};
+use super::pattern::Pattern;
 use super::value::Value;
 use super::{Facts, MAX_LOCALS, time};
 
@@ -73,6 +74,14 @@ impl<'a> Evaluation<'a> {
         Ok(())
     }
 
+    /// To look for a pattern in a text is as many steps as both have pieces.
+    fn search(&mut self, text: &str, pattern: &Pattern) -> Result<(), Failure> {
+        let work = text.len().saturating_mul(pattern.len());
+        let pieces = u32::try_from(work / PIECE_BYTES).unwrap_or(u32::MAX);
+        self.steps = self.steps.checked_sub(pieces).ok_or(Failure::TooManySteps)?;
+        Ok(())
+    }
+
     fn eval(&mut self, node: &'a Node) -> Result<Value<'a>, Failure> {
         self.step()?;
         Ok(match node {
@@ -134,6 +143,11 @@ impl<'a> Evaluation<'a> {
                     Binary::StartsWith => text.starts_with(part),
                     Binary::EndsWith => text.ends_with(part),
                 })
+            }
+            Node::Matches(of, pattern) => {
+                let Value::Text(text) = self.eval(of)? else { return Err(Failure::Mistyped) };
+                self.search(text, pattern)?;
+                Value::Bool(pattern.is_in(text))
             }
             Node::Each(quantifier, both) => self.each(*quantifier, both)?,
         })

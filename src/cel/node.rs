@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::pattern::Pattern;
+
 /// A part of an expression.
 #[derive(Debug)]
 pub(super) enum Node {
@@ -35,6 +37,7 @@ pub(super) enum Node {
     Arithmetic(Arithmetic, Box<[Node; 2]>),
     Unary(Unary, Box<Node>),
     Binary(Binary, Box<[Node; 2]>),
+    Matches(Box<Node>, Pattern),
     /// Looks at each of the first with the second.
     Each(Quantifier, Box<[Node; 2]>),
 }

@@ -182,6 +182,31 @@ fn what_can_only_fail_does_not_compile_and_the_place_is_told() {
             1,
             "expected an escape such as `\\n`, `\\\\`, `\\x41`, `\\u00e9` or `\\101`",
         ),
+        ("token.e.matches(token.e)", 16, "expected a pattern in quotes"),
+        ("token.e.matches('a(b')", 16, "a `(` without a `)` (at byte 1 of the pattern)"),
+        ("token.e.matches('a)')", 16, "a `)` without a `(` (at byte 1 of the pattern)"),
+        ("token.e.matches('+')", 16, "a repetition of nothing (at byte 0 of the pattern)"),
+        ("token.e.matches('[a')", 16, "a `[` without a `]` (at byte 0 of the pattern)"),
+        (
+            "token.e.matches('(?i)a')",
+            16,
+            "flags and names of groups are not part of this subset of RE2 (at byte 0 of the pattern)",
+        ),
+        (
+            "token.e.matches('a{300}')",
+            16,
+            "expected a repetition such as `{3}`, `{3,}` or `{3,5}`, of at most 200 (at byte 1 of the pattern)",
+        ),
+        (
+            "token.e.matches('(a{100}){100}')",
+            16,
+            "the pattern is too large: expected fewer or smaller repetitions (at byte 0 of the pattern)",
+        ),
+        (
+            r"token.e.matches(r'\pL')",
+            16,
+            "this `\\` is not part of this subset of RE2 (at byte 0 of the pattern)",
+        ),
         ("9223372036854775808 > 0", 0, "expected a whole number of at most 64 bits with its sign"),
         ("1e999 > 0.0", 0, "expected a number of at most 64 bits"),
         ("token.if == 1 && while == 1", 17, "`while` is a word that CEL reserves"),
@@ -219,6 +244,12 @@ fn an_expression_is_bounded_in_length_depth_and_steps() {
     assert_eq!(program.holds(&facts), Err(Failure::TooManySteps));
     let long = Of(json!({ "a": vec!["x"; 200], "b": "y".repeat(8_000) }), None, None);
     let program = Program::compile("!token.a.exists(x, token.b.contains(x))", &mut Known).unwrap();
+    assert_eq!(program.holds(&long), Err(Failure::TooManySteps));
+    // However a pattern is made, it takes no more than its length for each character.
+    let program = Program::compile("token.b.matches('(y*)*(y*)*(y*)*$z')", &mut Known).unwrap();
+    let short = Of(json!({ "b": "y".repeat(4_000) }), None, None);
+    assert_eq!(program.holds(&short), Ok(false));
+    let program = Program::compile("token.b.matches('(y{15}){12}z')", &mut Known).unwrap();
     assert_eq!(program.holds(&long), Err(Failure::TooManySteps));
     let program = Program::compile("true || token.a.all(x, x in token.a)", &mut Known).unwrap();
     assert_eq!(program.holds(&facts), Ok(true));

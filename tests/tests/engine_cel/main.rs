@@ -5,6 +5,7 @@
 mod facts;
 mod generator;
 mod other;
+mod patterns;
 
 use postern::cel::Program;
 
