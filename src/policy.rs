@@ -275,7 +275,7 @@ impl Policy {
         issuers::check_granted_scopes(&issuers, &scopes, problems);
         let demands = issuers.iter().map(|one| (one.issuer.clone(), one.require_binding));
         let demands: Vec<_> = demands.take(MAX_ISSUERS).collect();
-        let trusted = Trusted::compile(issuers, problems);
+        let trusted = Trusted::compile(issuers, api_keys.is_none(), problems);
         let required = Required::compile(demands, &scopes, &trusted);
         let mut permissions = Permissions::default();
         let roles = Roles::compile(&roles, &mut permissions, problems);

@@ -97,13 +97,17 @@ impl Trusted {
         keys.chain(asked).chain(lists)
     }
 
-    /// Reads the issuers; what is wrong, or odd, goes to `problems`.
-    pub(super) fn compile(written: Vec<wire::Issuer>, problems: &mut Problems) -> Self {
+    /// Reads the issuers; what is wrong, or odd, goes to `problems`. There must be one, unless callers
+    /// have something else than tokens.
+    pub(super) fn compile(
+        written: Vec<wire::Issuer>,
+        is_needed: bool,
+        problems: &mut Problems,
+    ) -> Self {
         let place = Path::root().join("issuers");
-        if written.is_empty() || written.len() > MAX_ISSUERS {
-            problems.add(
-                Problem::new(format!("expected 1 to {MAX_ISSUERS} issuers")).at(place.clone()),
-            );
+        if written.len() > MAX_ISSUERS || written.is_empty() && is_needed {
+            let message = format!("expected 1 to {MAX_ISSUERS} issuers, or `api_keys`");
+            problems.add(Problem::new(message).at(place.clone()));
         }
         // Those with problems too, so that whoever speaks of them is not told they are unknown.
         let identifiers = written.iter().take(MAX_ISSUERS).map(|one| one.issuer.clone()).collect();

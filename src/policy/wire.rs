@@ -51,7 +51,9 @@ pub struct File {
     /// A name for this edition of the file, told to the backend and the auditors. Left out, it is
     /// the fingerprint of the contents.
     pub revision: Option<String>,
-    /// Who issues the tokens that are accepted, and how to tell that they did.
+    /// Who issues the tokens that are accepted, and how to tell that they did. May be left out where
+    /// there are `api_keys`: then no token is accepted.
+    #[serde(default)]
     pub issuers: Vec<Issuer>,
     /// What the API is called in OAuth, for `WWW-Authenticate` and protected resource metadata
     /// (RFC 9728).

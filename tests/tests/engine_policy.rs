@@ -65,7 +65,7 @@ fn every_mistake_is_told_with_its_place() {
         ("/revision", json!("a b"), "revision: expected"),
         ("/revision", json!("a\r\nx: y"), "revision: expected"),
         ("/revision", json!("x".repeat(65)), "revision: expected"),
-        ("/issuers", json!([]), "issuers: expected 1 to 256 issuers"),
+        ("/issuers", json!([]), "issuers: expected 1 to 256 issuers, or `api_keys`"),
         ("/issuers/-", issuer(ISSUER), "is listed twice"),
         ("/issuers/0/issuer", json!(""), "identifier is empty"),
         ("/issuers/0/audiences", json!([]), "no audience"),

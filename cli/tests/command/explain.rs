@@ -750,7 +750,7 @@ fn a_policy_with_errors_explains_nothing() {
     lab.write("p.yaml", "version: 2\n");
     assert_snapshot!(lab.run("explain p.yaml --path /"), @r"
     error: `p.yaml` is not a policy that can be used
-    p.yaml:1:1: error: missing field `issuers`
+    p.yaml:1:1: error: missing field `roles`
         1 | version: 2
           | ^
 
