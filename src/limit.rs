@@ -12,12 +12,15 @@ mod fields;
 mod gcra;
 mod key;
 mod lease;
+mod meter;
+mod quota;
 mod rate;
 mod slot;
 mod table;
 mod take;
 #[cfg(test)]
 mod tests;
+mod window;
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -25,10 +28,14 @@ use std::num::NonZeroU32;
 pub use fields::{RateLimit, write_policy, write_usage};
 pub use key::{BucketKey, SLOTS};
 pub use lease::{Leases, MAX_LEASES};
+pub use quota::{InvalidQuota, Quota};
 pub use rate::{InvalidRate, MAX_PERIOD_SECS, Rate};
 pub use take::{Charge, Refused, Usage, Usages, take};
+pub use window::Period;
 
 use gcra::Gcra;
+use meter::Meter;
+use window::Window;
 
 /// The most limits that a request may be charged to.
 pub const MAX_LIMITS: usize = 8;
@@ -47,7 +54,18 @@ pub enum Class {
     Keys,
 }
 
-/// A bucket for each of many principals, all of one rate and one burst.
+/// What a limit counts, which is what callers are told of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Calls, over a while.
+    Rate,
+    /// Calls, or what they cost, in a window of the calendar.
+    Quota,
+    /// The same call over and over.
+    Loop,
+}
+
+/// A bucket for each of many principals, all of one kind and size.
 ///
 /// ```
 /// use postern::limit::{Class, Limit};
@@ -62,9 +80,14 @@ pub struct Limit {
     name: String,
     class: Class,
     index: u8,
-    rate: Rate,
-    burst: NonZeroU32,
-    gcra: Gcra,
+    kind: Kind,
+    /// As a policy writes it.
+    written: String,
+    /// Units that are told as the quota, and over how many seconds, where these are always as many.
+    told: (u32, Option<u32>),
+    /// Units in a full bucket.
+    size: u32,
+    meter: Meter,
 }
 
 impl Limit {
@@ -81,12 +104,47 @@ impl Limit {
         rate: Rate,
         burst: NonZeroU32,
     ) -> Result<Self, InvalidLimit> {
-        let in_name = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
-        if name.is_empty() || name.len() > MAX_NAME_BYTES || !name.bytes().all(in_name) {
-            return Err(InvalidLimit::Name(name.to_owned()));
-        }
         let gcra = Gcra::new(rate, burst).ok_or(InvalidLimit::Burst { rate, burst })?;
-        Ok(Self { name: name.to_owned(), class, index, rate, burst, gcra })
+        Ok(Self {
+            name: checked(name)?,
+            class,
+            index,
+            kind: Kind::Rate,
+            written: rate.to_string(),
+            told: (rate.quota().get(), Some(rate.period_secs().get())),
+            size: burst.get(),
+            meter: Meter::Rate(gcra),
+        })
+    }
+
+    /// A limit of so many units in each hour, day or month.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidLimit`] for the name, as of [`Limit::new`].
+    pub fn quota(
+        name: &str,
+        class: Class,
+        index: u8,
+        Quota { units, period }: Quota,
+    ) -> Result<Self, InvalidLimit> {
+        let units = units.get();
+        Ok(Self {
+            name: checked(name)?,
+            class,
+            index,
+            kind: Kind::Quota,
+            written: format!("{units}/{}", period.name()),
+            told: (units, period.seconds()),
+            size: units,
+            meter: Meter::Quota(Window { units, period, offset: 0 }),
+        })
+    }
+
+    /// The same, of what is counted as something else.
+    #[must_use]
+    pub fn of_kind(self, kind: Kind) -> Self {
+        Self { kind, ..self }
     }
 
     /// What the limit is called in the `RateLimit` fields.
@@ -104,21 +162,34 @@ impl Limit {
         self.index
     }
 
-    /// How fast a bucket fills.
-    pub const fn rate(&self) -> Rate {
-        self.rate
+    /// What it counts.
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// How fast a bucket fills, or how much there is in a window: as a policy writes it.
+    pub fn written(&self) -> &str {
+        &self.written
     }
 
     /// Units in a full bucket.
-    pub const fn burst(&self) -> NonZeroU32 {
-        self.burst
+    pub const fn size(&self) -> u32 {
+        self.size
     }
 
     /// Whether a full bucket holds `cost` units; if not, such a request can never be admitted, and
     /// the policy that asks for it is mistaken.
     pub fn admits(&self, cost: u32) -> bool {
-        self.gcra.admits(cost)
+        self.meter.admits(cost)
     }
+}
+
+fn checked(name: &str) -> Result<String, InvalidLimit> {
+    let in_name = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+    if name.is_empty() || name.len() > MAX_NAME_BYTES || !name.bytes().all(in_name) {
+        return Err(InvalidLimit::Name(name.to_owned()));
+    }
+    Ok(name.to_owned())
 }
 
 /// Why there can be no such [`Limit`].

@@ -129,7 +129,7 @@ impl Engine {
         if limits.limits.len() != session.buckets.len() {
             return Err(Denial::NotReady.into());
         }
-        let charge = |(limit, key): (_, &_)| Charge { limit, key: *key, cost: 1 };
+        let charge = |(limit, key): (_, &_)| Charge { limit, key: *key, cost: 1, zone: 0 };
         let charges = limits.limits.iter().zip(&session.buckets).map(charge);
         let mut leases = self.leases.try_borrow_mut().map_err(|_| Denial::NotReady)?;
         Ok(limit::take(&mut leases, host, now, charges)?)

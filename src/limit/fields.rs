@@ -42,10 +42,13 @@ impl RateLimit {
 pub fn write_policy(out: &mut String, limits: &[Limit]) {
     for limit in limits {
         open(out, limit);
+        let (quota, window) = limit.told;
         out.push_str(";q=");
-        decimal(out, limit.rate.quota().get().into());
-        out.push_str(";w=");
-        decimal(out, limit.rate.period_secs().get().into());
+        decimal(out, quota.into());
+        if let Some(window) = window {
+            out.push_str(";w=");
+            decimal(out, window.into());
+        }
     }
 }
 
@@ -100,7 +103,7 @@ mod tests {
     use sfv::{BareItem, List, ListEntry, Parser};
 
     use super::*;
-    use crate::limit::Class;
+    use crate::limit::{Class, Kind};
 
     /// What `sfv` finds in a List of Strings: each with its parameters, all of them Integers.
     fn parse(value: &str) -> Vec<(String, Vec<(String, i64)>)> {
@@ -128,7 +131,7 @@ mod tests {
     }
 
     fn usage(index: u8, remaining: u32, until_more: u64) -> Usage {
-        Usage { class: Class::Agents, index, remaining, until_more }
+        Usage { class: Class::Agents, index, kind: Kind::Rate, remaining, until_more }
     }
 
     #[test]

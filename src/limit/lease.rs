@@ -10,7 +10,7 @@
 //! [`SHARE`]th of the burst for each worker. Nothing is taken ahead from a bucket that is not half
 //! full, so whoever comes near a limit is counted exactly.
 
-use super::gcra::Gcra;
+use super::meter::Meter;
 use super::take::Charge;
 use super::{BucketKey, Class};
 
@@ -42,7 +42,7 @@ impl Leases {
     /// no lease holds enough.
     pub(super) fn find(&self, charge: &Charge<'_>, now: u64) -> Option<u64> {
         let lease = self.leases.get(place(charge)).filter(|lease| lease.is_of(charge))?;
-        let gcra = charge.limit.gcra;
+        let Meter::Rate(gcra) = charge.limit.meter else { return None };
         let spent = lease.next.max(now).checked_add(gcra.price(charge.cost))?;
         // The clock may have gone back since.
         (spent <= lease.end && gcra.can_owe(lease.end, now)).then_some(spent)
@@ -91,7 +91,8 @@ fn place(charge: &Charge<'_>) -> usize {
 }
 
 /// Nanoseconds' worth of units to take ahead of need from a bucket with this TAT.
-pub(super) fn ahead(gcra: Gcra, tat: u64, now: u64) -> u64 {
+pub(super) fn ahead(meter: Meter, tat: u64, now: u64) -> u64 {
+    let Meter::Rate(gcra) = meter else { return 0 };
     let batch = gcra.part(SHARE);
     let owed = tat.saturating_sub(now);
     if batch >= gcra.price(2) && owed.saturating_add(batch) <= gcra.part(2) { batch } else { 0 }

@@ -2,6 +2,7 @@
 
 use super::key::StoreKey;
 use super::lease::{Leases, ahead};
+use super::meter::Meter;
 use super::slot::Slot;
 use super::take::{Charge, Exceeded, Refused, Usage};
 use crate::host::{Expected, Host, HostError, Swap};
@@ -18,10 +19,10 @@ pub(super) struct Claim<'a> {
     /// The slot as it shall be.
     slot: Slot,
     expected: Expected,
-    /// The TAT of the bucket without the charge. INVARIANT: not before now, so that a slot that is
+    /// The state of the bucket without the charge. INVARIANT: not idle, so that a slot that is
     /// put back is never written without any entry.
     before: u64,
-    /// The TAT of the bucket with it.
+    /// Its state with it.
     spent: u64,
     /// The same, with what is taken ahead of need. INVARIANT: not before `spent`.
     after: u64,
@@ -41,17 +42,17 @@ impl<'a> Claim<'a> {
         charge: Charge<'a>,
         wanted: bool,
     ) -> Result<Attempt<'a>, Refused> {
-        let gcra = charge.limit.gcra;
+        let meter = charge.meter();
         let key = charge.key.store_key(charge.limit.class, charge.limit.index);
         let (mut slot, expected) = load(host, &key)?;
-        let repaired = slot.settle(gcra, now);
-        let tat = slot.seat(charge.key.tag, now).ok_or(Refused::Unavailable)?;
-        let before = (*tat).max(now);
-        match gcra.take(before, now, charge.cost) {
+        let repaired = slot.settle(meter, now);
+        let state = slot.seat(charge.key.tag, meter, now).ok_or(Refused::Unavailable)?;
+        let before = meter.begin(*state, now);
+        match meter.take(before, now, charge.cost) {
             Ok(spent) => {
-                let ahead = if wanted { ahead(gcra, spent, now) } else { 0 };
+                let ahead = if wanted { ahead(meter, spent, now) } else { 0 };
                 let after = spent.saturating_add(ahead);
-                *tat = after;
+                *state = after;
                 let claim = Self { charge, key, slot, expected, before, spent, after };
                 Ok(Attempt::Claimed(claim))
             }
@@ -59,9 +60,9 @@ impl<'a> Claim<'a> {
                 if repaired {
                     // Else the wait would start afresh with every try. A lost race is no harm: the
                     // winner has settled the slot as well.
-                    let _ = host.swap(&key, slot.encode(now).as_bytes(), expected);
+                    let _ = host.swap(&key, slot.encode(meter, now).as_bytes(), expected);
                 }
-                let usage = Usage::new(charge.limit, before, now);
+                let usage = Usage::new(&charge, before, now);
                 Ok(Attempt::Exceeded(Exceeded { usage, wait }))
             }
         }
@@ -69,9 +70,10 @@ impl<'a> Claim<'a> {
 
     /// Writes the charge; where another worker was first, looks again.
     pub(super) fn commit(&mut self, host: &impl Host, now: u64) -> Result<Usage, Refused> {
+        let meter = self.charge.meter();
         for _ in 0..MAX_ATTEMPTS {
-            match host.swap(&self.key, self.slot.encode(now).as_bytes(), self.expected)? {
-                Swap::Done => return Ok(Usage::new(self.charge.limit, self.spent, now)),
+            match host.swap(&self.key, self.slot.encode(meter, now).as_bytes(), self.expected)? {
+                Swap::Done => return Ok(Usage::new(&self.charge, self.spent, now)),
                 Swap::Conflict => {
                     match Self::read(host, now, self.charge, self.after > self.spent)? {
                         Attempt::Claimed(claim) => *self = claim,
@@ -95,16 +97,29 @@ impl<'a> Claim<'a> {
     /// Once others were charged on top, part of it may have been refilled already, and to give it
     /// back in full would be to give more than was taken.
     pub(super) fn give_back(&self, host: &impl Host, now: u64) {
-        for _ in 0..MAX_ATTEMPTS {
-            let Ok((mut slot, expected)) = load(host, &self.key) else { return };
-            match slot.seated(self.charge.key.tag) {
-                Some(tat) if *tat == self.after => *tat = self.before,
-                _ => return,
-            }
-            match host.swap(&self.key, slot.encode(now).as_bytes(), expected) {
-                Ok(Swap::Conflict) => {}
-                Ok(Swap::Done) | Err(HostError) => return,
-            }
+        let (meter, charges) = (self.charge.meter(), (self.before, self.after));
+        change(host, &self.key, (self.charge.key.tag, meter), now, |state| {
+            meter.give_back(state, charges, self.charge.cost)
+        });
+    }
+}
+
+/// Changes the bucket with this tag, if it is there and there is anything to change.
+pub(super) fn change(
+    host: &impl Host,
+    key: &StoreKey,
+    (tag, meter): (u64, Meter),
+    now: u64,
+    change: impl Fn(u64) -> Option<u64>,
+) {
+    for _ in 0..MAX_ATTEMPTS {
+        let Ok((mut slot, expected)) = load(host, key) else { return };
+        let Some(state) = slot.seated(tag) else { return };
+        let Some(changed) = change(*state).filter(|_| !meter.is_idle(*state, now)) else { return };
+        *state = changed;
+        match host.swap(key, slot.encode(meter, now).as_bytes(), expected) {
+            Ok(Swap::Conflict) => {}
+            Ok(Swap::Done) | Err(HostError) => return,
         }
     }
 }

@@ -4,8 +4,9 @@ use std::fmt;
 
 use super::gcra::NANOS_PER_SEC;
 use super::lease::Leases;
+use super::meter::Meter;
 use super::table::{Attempt, Claim};
-use super::{BucketKey, Class, Limit, MAX_LIMITS};
+use super::{BucketKey, Class, Kind, Limit, MAX_LIMITS};
 use crate::host::{Host, Timestamp};
 
 /// What a request costs at one limit.
@@ -17,6 +18,14 @@ pub struct Charge<'a> {
     pub key: BucketKey,
     /// Units to take.
     pub cost: u32,
+    /// What the clocks say by which its windows end, less UTC, in seconds.
+    pub zone: i32,
+}
+
+impl Charge<'_> {
+    pub(super) const fn meter(&self) -> Meter {
+        self.limit.meter.in_zone(self.zone)
+    }
 }
 
 /// What a bucket holds after a request.
@@ -26,6 +35,8 @@ pub struct Usage {
     pub class: Class,
     /// Which of its class it is.
     pub index: u8,
+    /// What it counts.
+    pub kind: Kind,
     /// Whole units that are left.
     pub remaining: u32,
     /// Nanoseconds until there is one unit more; 0 when the bucket is full.
@@ -33,13 +44,15 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Of the bucket of `limit` that has this TAT.
-    pub(super) fn new(limit: &Limit, tat: u64, now: u64) -> Self {
+    /// Of the bucket of a charge, in this state.
+    pub(super) fn new(charge: &Charge<'_>, state: u64, now: u64) -> Self {
+        let (limit, meter) = (charge.limit, charge.meter());
         Self {
             class: limit.class,
             index: limit.index,
-            remaining: limit.gcra.remaining(tat, now),
-            until_more: limit.gcra.until_more(tat, now),
+            kind: limit.kind,
+            remaining: meter.remaining(state, now),
+            until_more: meter.until_more(state, now),
         }
     }
 
@@ -79,7 +92,7 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exceeded { retry_after, .. } => {
-                write!(f, "the rate limit is used up for {retry_after} s")
+                write!(f, "the limit is used up for {retry_after} s")
             }
             Self::Unavailable => f.write_str("the rate limits cannot be counted"),
         }
@@ -122,7 +135,7 @@ impl std::error::Error for Refused {}
 ///
 /// let limit = Limit::new("agent", Class::Agents, 0, "60/min".parse()?, 20.try_into()?)?;
 /// let key = BucketKey::new(&["agent", "https://login.crm.example/", "support-bot"]);
-/// let charges = [Charge { limit: &limit, key, cost: 1 }];
+/// let charges = [Charge { limit: &limit, key, cost: 1, zone: 0 }];
 /// let taken = take(&mut Leases::default(), &NoStore, NoStore.now(), charges.into_iter());
 /// assert_eq!(taken, Err(Refused::Unavailable));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -131,9 +144,9 @@ pub fn take<'a>(
     leases: &mut Leases,
     host: &impl Host,
     now: Timestamp,
-    charges: impl ExactSizeIterator<Item = Charge<'a>> + Clone,
+    charges: impl Iterator<Item = Charge<'a>> + Clone,
 ) -> Result<Usages, Refused> {
-    if charges.len() > MAX_LIMITS {
+    if charges.clone().count() > MAX_LIMITS {
         return Err(Refused::Unavailable);
     }
     let now = now.as_nanos();
@@ -177,7 +190,7 @@ fn spend<'a>(
     for (usage, charge) in usages.0.iter_mut().zip(charges) {
         if usage.is_none() {
             let spent = leases.spend(&charge, now).ok_or(Refused::Unavailable)?;
-            *usage = Some(Usage::new(charge.limit, spent, now));
+            *usage = Some(Usage::new(&charge, spent, now));
         }
     }
     Ok(())

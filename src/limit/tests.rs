@@ -53,7 +53,8 @@ fn take(host: &impl Host, now: Timestamp, charges: &[Charge<'_>]) -> Result<Usag
 }
 
 fn one(host: &impl Host, now: u64, limit: &Limit, key: BucketKey) -> Result<u32, Refused> {
-    let usages = take(host, Timestamp::from_nanos(now), &[Charge { limit, key, cost: 1 }])?;
+    let usages =
+        take(host, Timestamp::from_nanos(now), &[Charge { limit, key, cost: 1, zone: 0 }])?;
     Ok(usages.iter().next().unwrap().remaining)
 }
 
@@ -104,8 +105,8 @@ fn what_one_limit_refuses_no_limit_is_charged_for() {
     let agent = limit("agent", 0, "1/h", 5);
     let organization = limit("organization", 1, "1/h", 2);
     let charges = [
-        Charge { limit: &agent, key: key("bot"), cost: 1 },
-        Charge { limit: &organization, key: key("acme"), cost: 1 },
+        Charge { limit: &agent, key: key("bot"), cost: 1, zone: 0 },
+        Charge { limit: &organization, key: key("acme"), cost: 1, zone: 0 },
     ];
     let admitted = (0..9).filter(|_| take(&store, Timestamp::from_nanos(NOW), &charges).is_ok());
     assert_eq!(admitted.count(), 2);
@@ -123,8 +124,8 @@ fn a_limit_emptied_between_look_and_charge_gives_back_what_the_others_were_charg
     // The third call is the swap of the first charge: both buckets have been looked at.
     let host = memory::Interrupted::new(&store, 3, rival);
     let charges = [
-        Charge { limit: &agent, key: key("bot"), cost: 1 },
-        Charge { limit: &organization, key: key("acme"), cost: 1 },
+        Charge { limit: &agent, key: key("bot"), cost: 1, zone: 0 },
+        Charge { limit: &organization, key: key("acme"), cost: 1, zone: 0 },
     ];
     let refused = take(&host, Timestamp::from_nanos(NOW), &charges).unwrap_err();
     let Refused::Exceeded { usage, retry_after } = refused else { panic!("{refused:?}") };
@@ -138,8 +139,8 @@ fn what_was_charged_is_not_given_back_once_part_of_it_has_been_refilled() {
     let agent = limit("agent", 0, "1/s", 2);
     let organization = limit("organization", 1, "1/h", 1);
     let charges = [
-        Charge { limit: &agent, key: key("bot"), cost: 1 },
-        Charge { limit: &organization, key: key("acme"), cost: 1 },
+        Charge { limit: &agent, key: key("bot"), cost: 1, zone: 0 },
+        Charge { limit: &organization, key: key("acme"), cost: 1, zone: 0 },
     ];
     let store = Shared::default();
     let half_past = NOW + 500 * MILLI;
@@ -153,7 +154,7 @@ fn what_was_charged_is_not_given_back_once_part_of_it_has_been_refilled() {
     for now in [half_past, NOW + 1_000 * MILLI] {
         admitted.extend((0..drain(&store, now, &agent, key("bot"))).map(|_| (now, 1)));
     }
-    assert_within(agent.rate(), 2, &admitted);
+    assert_within(agent.written().parse().unwrap(), 2, &admitted);
 }
 
 #[test]
@@ -162,7 +163,7 @@ fn of_several_limits_that_refuse_the_longest_wait_is_told() {
     let slow = limit("slow", 0, "1/h", 1);
     let fast = limit("fast", 1, "1/s", 1);
     for charges in [[&slow, &fast], [&fast, &slow]] {
-        let charges = charges.map(|limit| Charge { limit, key: key("bot"), cost: 1 });
+        let charges = charges.map(|limit| Charge { limit, key: key("bot"), cost: 1, zone: 0 });
         let _ = take(&store, Timestamp::from_nanos(NOW), &charges);
         let refused = take(&store, Timestamp::from_nanos(NOW), &charges).unwrap_err();
         assert!(matches!(refused, Refused::Exceeded { retry_after: 3_600, .. }), "{refused:?}");
@@ -173,7 +174,7 @@ fn of_several_limits_that_refuse_the_longest_wait_is_told() {
 fn a_cost_above_the_burst_is_never_admitted_and_takes_nothing() {
     let store = Shared::default();
     let limit = limit("agent", 0, "60/min", 3);
-    let charge = [Charge { limit: &limit, key: key("bot"), cost: 4 }];
+    let charge = [Charge { limit: &limit, key: key("bot"), cost: 4, zone: 0 }];
     let refused = take(&store, Timestamp::from_nanos(NOW), &charge).unwrap_err();
     assert!(matches!(refused, Refused::Exceeded { retry_after: 3, .. }), "{refused:?}");
     assert_eq!(drain(&store, NOW, &limit, key("bot")), 3);
@@ -182,7 +183,8 @@ fn a_cost_above_the_burst_is_never_admitted_and_takes_nothing() {
 #[test]
 fn more_charges_than_the_bound_are_not_silently_dropped() {
     let limit = limit("agent", 0, "60/min", 30);
-    let charges = [Charge { limit: &limit, key: key("bot"), cost: 1 }; super::MAX_LIMITS + 1];
+    let charges =
+        [Charge { limit: &limit, key: key("bot"), cost: 1, zone: 0 }; super::MAX_LIMITS + 1];
     let refused = take(&Shared::default(), Timestamp::from_nanos(NOW), &charges);
     assert_eq!(refused, Err(Refused::Unavailable));
 }
@@ -236,7 +238,7 @@ fn eight_threads_on_a_frozen_clock_admit_exactly_the_burst() {
                 scope.spawn(|| {
                     let mut leases = Leases::default();
                     let now = Timestamp::from_nanos(NOW);
-                    let charges = [Charge { limit: &limit, key: key("bot"), cost: 1 }];
+                    let charges = [Charge { limit: &limit, key: key("bot"), cost: 1, zone: 0 }];
                     while admitted.load(Ordering::Relaxed) <= burst {
                         match super::take(&mut leases, &store, now, charges.into_iter()) {
                             Ok(_) => _ = admitted.fetch_add(1, Ordering::Relaxed),
@@ -297,7 +299,7 @@ proptest! {
                 admitted.push((real, 1));
             }
         }
-        assert_within(limit.rate(), burst, &admitted);
+        assert_within(limit.written().parse().unwrap(), burst, &admitted);
     }
 }
 
@@ -327,8 +329,8 @@ proptest! {
                     requests.iter().filter_map(|&(offset, who, cost)| {
                         let now = NOW + offset * MILLI;
                         let charges = [
-                            Charge { limit: agent, key: keys[who], cost },
-                            Charge { limit: organization, key: key("acme"), cost },
+                            Charge { limit: agent, key: keys[who], cost, zone: 0 },
+                            Charge { limit: organization, key: key("acme"), cost, zone: 0 },
                         ];
                         let taken = take(&worker, Timestamp::from_nanos(now), &charges);
                         taken.is_ok().then_some((now, who, cost))
@@ -339,11 +341,11 @@ proptest! {
         });
         admitted.sort_unstable();
         let of_all: Vec<_> = admitted.iter().map(|&(now, _, cost)| (now, cost)).collect();
-        assert_within(organization.rate(), bursts.1, &of_all);
+        assert_within(organization.written().parse().unwrap(), bursts.1, &of_all);
         for agent_no in 0..keys.len() {
             let of_one = admitted.iter().filter(|(_, who, _)| *who == agent_no);
             let of_one: Vec<_> = of_one.map(|&(now, _, cost)| (now, cost)).collect();
-            assert_within(agent.rate(), bursts.0, &of_one);
+            assert_within(agent.written().parse().unwrap(), bursts.0, &of_one);
         }
     }
 }
