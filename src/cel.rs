@@ -100,16 +100,46 @@ impl Program {
     ///
     /// Where it is wrong first, and how.
     pub fn compile(source: &str, names: &mut dyn Names) -> Result<Self, Invalid> {
+        Self::compile_as(source, names, &Type::Bool, "what is true or false")
+    }
+
+    fn compile_as(
+        source: &str,
+        names: &mut dyn Names,
+        wanted: &Type,
+        described: &str,
+    ) -> Result<Self, Invalid> {
         if source.len() > MAX_BYTES {
             return Err(Invalid::new(0, format!("expected at most {MAX_BYTES} bytes")));
         }
         let ast = parse::parse(source)?;
         let at = ast.at;
         let (root, of) = check::check(ast, names)?;
-        if !of.may_be(&Type::Bool) {
-            return Err(Invalid::new(at, format!("expected what is true or false, not {of}")));
+        if !of.may_be(wanted) {
+            return Err(Invalid::new(at, format!("expected {described}, not {of}")));
         }
         Ok(Self { root })
+    }
+
+    /// Compiles an expression that comes to a whole number.
+    ///
+    /// # Errors
+    ///
+    /// Where it is wrong first, and how.
+    pub fn compile_number(source: &str, names: &mut dyn Names) -> Result<Self, Invalid> {
+        Self::compile_as(source, names, &Type::Int, "a whole number")
+    }
+
+    /// What it comes to of these facts.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] where it is no whole number.
+    pub fn number(&self, facts: &dyn Facts) -> Result<i64, Failure> {
+        match eval::eval(&self.root, facts)? {
+            Value::Int(number) => Ok(number),
+            _ => Err(Failure::Mistyped),
+        }
     }
 
     /// Whether it is true of these facts.

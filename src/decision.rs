@@ -11,6 +11,7 @@ mod identify;
 mod opaque;
 mod permit;
 mod request;
+mod settle;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -27,7 +28,7 @@ use crate::feed::{Feeds, News, Response, SignedBy};
 use crate::fields::Fields;
 use crate::host::{Host, Timestamp};
 use crate::introspection::Introspection;
-use crate::limit::{Leases, RateLimit, Usages};
+use crate::limit::{Leases, RateLimit, Receipt, Usages};
 use crate::policy::{Access, Amendments, Mode, Operation, Policy};
 use crate::principal::attributes::Values;
 use crate::route::NormalPath;
@@ -97,6 +98,7 @@ pub struct Shadow {
 /// What was decided of a request, or that it is worth waiting for keys or an answer that may soon
 /// be there.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are the large one")]
 pub enum Attempt {
     /// It is decided.
     Decided(Decision),
@@ -125,6 +127,8 @@ pub struct Forward {
     pub decision_id: (Rc<str>, String),
     /// What the response says of the caller's limits.
     pub rate_limit: Option<RateLimit>,
+    /// What was reserved for the call, for [`Engine::settle`].
+    pub receipts: Box<[Receipt]>,
     /// The nonce that the caller's next proof is to have, where the one at hand is getting old.
     pub dpop_nonce: Option<String>,
 }
@@ -181,10 +185,26 @@ struct Seen<'e> {
     basis: Basis,
     /// The identifier of what the user said.
     consent: Option<String>,
+    /// What its limits were charged.
+    charged: Charged,
     /// Why the caller would have been denied, were that enforced.
     shadow: Option<Refusal>,
     /// What the candidate would have decided.
     opinion: Option<Opinion<'e>>,
+}
+
+/// What limits were charged for a call.
+#[derive(Default)]
+struct Charged {
+    usages: Usages,
+    /// What the call costs, where any limit counts that.
+    cost: Option<u32>,
+    /// What was reserved for it.
+    receipts: Box<[Receipt]>,
+    /// The quotas that are nearly used up.
+    running_out: Option<String>,
+    /// Why a limit would have denied it that is not enforced.
+    shadow: Option<Refusal>,
 }
 
 /// What came through the whole walk.

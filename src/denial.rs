@@ -4,7 +4,7 @@ mod reply;
 
 pub use reply::{Reply, Told};
 
-use crate::limit::Refused;
+use crate::limit::{Kind, Refused};
 use crate::token::Rejected;
 
 /// Why a request was denied.
@@ -22,6 +22,8 @@ pub enum Denial {
     AgentUnknown,
     /// What is said of the agent is not of the type that the policy says it is.
     AttributeInvalid,
+    /// A quota of the hour, the day or the month is used up.
+    BudgetExhausted,
     /// The policy turns the client away, or one that the token went through.
     ClientBlocked,
     /// A condition of the route or of the agent asks about what is not there, or is not what it
@@ -52,6 +54,8 @@ pub enum Denial {
     InvalidRequest,
     /// The token is malformed, not signed by its issuer, or not an access token for an API.
     InvalidToken,
+    /// The same request came too often.
+    LoopDetected,
     /// No credential came with the request.
     MissingToken,
     /// No route of the policy matches.
@@ -81,12 +85,13 @@ pub enum Denial {
 
 impl Denial {
     /// All of them.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         Self::AgentBlocked,
         Self::AgentCeiling,
         Self::AgentForbidden,
         Self::AgentUnknown,
         Self::AttributeInvalid,
+        Self::BudgetExhausted,
         Self::ClientBlocked,
         Self::ConditionError,
         Self::ConditionFailed,
@@ -101,6 +106,7 @@ impl Denial {
         Self::InvalidDpopProof,
         Self::InvalidRequest,
         Self::InvalidToken,
+        Self::LoopDetected,
         Self::MissingToken,
         Self::NoRoute,
         Self::NotReady,
@@ -123,6 +129,7 @@ impl Denial {
             Self::AgentForbidden => "agent_forbidden",
             Self::AgentUnknown => "agent_unknown",
             Self::AttributeInvalid => "attribute_invalid",
+            Self::BudgetExhausted => "budget_exhausted",
             Self::ClientBlocked => "client_blocked",
             Self::ConditionError => "condition_error",
             Self::ConditionFailed => "condition_failed",
@@ -137,6 +144,7 @@ impl Denial {
             Self::InvalidDpopProof => "invalid_dpop_proof",
             Self::InvalidRequest => "invalid_request",
             Self::InvalidToken => "invalid_token",
+            Self::LoopDetected => "loop_detected",
             Self::MissingToken => "missing_token",
             Self::NoRoute => "no_route",
             Self::NotReady => "not_ready",
@@ -160,6 +168,7 @@ impl Denial {
             Self::AgentForbidden => "this agent never gets the permission the operation needs",
             Self::AgentUnknown => "this agent is not registered with the API",
             Self::AttributeInvalid => "what is said of this agent is not of the type it should be",
+            Self::BudgetExhausted => "the budget is used up: wait until there is a new one",
             Self::ClientBlocked => "the operator has blocked this client",
             Self::ConditionError => {
                 "a condition asks about what is not there or not as it should be"
@@ -178,6 +187,7 @@ impl Denial {
             Self::InvalidDpopProof => "the DPoP proof is not one for this request and this token",
             Self::InvalidRequest => "the request can be read in more than one way",
             Self::InvalidToken => "the token is not a valid access token for this API",
+            Self::LoopDetected => "the same request comes over and over: do something else",
             Self::MissingToken => "the operation needs an access token",
             Self::NoRoute => "the API has no such operation",
             Self::NotReady => "the request cannot be decided now: try again later",
@@ -231,7 +241,7 @@ impl Denial {
             | Self::ScopeBlocked
             | Self::UserLacksRole
             | Self::UserRequired => 403,
-            Self::RateLimited => 429,
+            Self::BudgetExhausted | Self::LoopDetected | Self::RateLimited => 429,
             Self::NotReady => 503,
         }
     }
@@ -288,7 +298,11 @@ impl From<Rejected> for Refusal {
 impl From<Refused> for Refusal {
     fn from(refused: Refused) -> Self {
         let denial = match refused {
-            Refused::Exceeded { .. } => Denial::RateLimited,
+            Refused::Exceeded { usage, .. } => match usage.kind {
+                Kind::Loop => Denial::LoopDetected,
+                Kind::Quota => Denial::BudgetExhausted,
+                Kind::Rate => Denial::RateLimited,
+            },
             Refused::Unavailable => Denial::NotReady,
         };
         let reason = match refused {

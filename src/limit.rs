@@ -15,6 +15,7 @@ mod lease;
 mod meter;
 mod quota;
 mod rate;
+mod receipt;
 mod slot;
 mod table;
 mod take;
@@ -26,10 +27,11 @@ use std::fmt;
 use std::num::NonZeroU32;
 
 pub use fields::{RateLimit, write_policy, write_usage};
-pub use key::{BucketKey, SLOTS};
+pub use key::{BucketKey, SLOTS, digest};
 pub use lease::{Leases, MAX_LEASES};
 pub use quota::{InvalidQuota, Quota};
 pub use rate::{InvalidRate, MAX_PERIOD_SECS, Rate};
+pub use receipt::Receipt;
 pub use take::{Charge, Refused, Usage, Usages, take};
 pub use window::Period;
 

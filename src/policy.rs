@@ -56,9 +56,9 @@ pub use duration::{InvalidDuration, Seconds};
 pub use elevations::{Elevation, Elevations};
 pub use issuers::{MAX_ISSUERS, Trusted};
 pub use lifetimes::Lifetimes;
-pub use limits::{Limits, Per};
+pub use limits::{Limits, Per, Rule};
 pub use moment::{InvalidMoment, Moment};
-pub use operation::{Access, Operation};
+pub use operation::{Access, Cost, Operation};
 pub use organizations::{Organization, Organizations, Role};
 pub use permission::{PermissionId, PermissionSet, Permissions};
 pub use problem::{Path, Place, Problem, Problems, Segment, Severity};
@@ -131,6 +131,8 @@ pub struct Policy {
     pub human_limits: Limits,
     /// How often API keys may be used.
     pub key_limits: Limits,
+    /// The header of responses that says what a call has cost, in lower case.
+    pub cost_header: Option<String>,
     /// How many tokens of one address may be refused, and how fast.
     pub refused_tokens: Rate,
     /// The API keys of organizations.
@@ -326,14 +328,20 @@ impl Policy {
             &mut scope,
             problems,
         );
+        let mut about = limits::About { permissions: &permissions, scope: &mut scope };
+        let mut compile = |written, class| limits::compile(written, class, &mut about, problems);
+        let agent_limits = compile(limits.agents, Class::Agents);
+        let human_limits = compile(limits.humans, Class::Humans);
+        let key_limits = compile(limits.keys, Class::Keys);
         Self {
             version,
             candidate: None,
             mode,
             callers: caller::compile(callers, problems),
-            agent_limits: limits::compile(limits.agents, Class::Agents, problems),
-            human_limits: limits::compile(limits.humans, Class::Humans, problems),
-            key_limits: limits::compile(limits.keys, Class::Keys, problems),
+            agent_limits,
+            human_limits,
+            key_limits,
+            cost_header: limits::cost_header(limits.cost_header, problems),
             refused_tokens: limits::refused_tokens(limits.refused_tokens, problems),
             subscription: revocations::subscribe(revocations.feed.clone(), &trusted, problems),
             revocations: revocations::compile(

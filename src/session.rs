@@ -19,7 +19,7 @@ use crate::feed::{Feeds, TokenStatus};
 use crate::fields::Fields;
 use crate::host::Timestamp;
 use crate::limit::BucketKey;
-use crate::policy::{Amendments, Kind, Limits, Per, Policy};
+use crate::policy::{Amendments, Kind, Limits, Per, Policy, Rule};
 use crate::principal::attributes::{self, Values};
 use crate::principal::{Caller, Principal};
 use crate::revocation::{Revocation, Revocations, What};
@@ -42,8 +42,10 @@ pub struct Session {
     pub attributes: Values,
     /// What the credential settles of what conditions ask.
     pub known: Known,
-    /// Their bucket in each of the limits of their class.
+    /// Their bucket in each of the limits of their class, as far as it does not depend on the request.
     pub buckets: Vec<BucketKey>,
+    /// What their organization's clocks say less UTC, in seconds.
+    pub zone: i32,
     /// The headers that tell the backend of them.
     pub headers: Rc<Fields>,
     /// What is recorded of them.
@@ -90,6 +92,7 @@ impl Session {
             Err(denial) => (Values::new(), Some(denial)),
         };
         let buckets = buckets(policy, &principal);
+        let zone = zone(policy, taken, principal.organization.as_deref());
         let members = Members::of_caller(policy, &principal, &attributes, binding, revocation);
         let caller = Caller::Token(principal);
         let known = facts::known(policy, &caller, &attributes);
@@ -110,6 +113,7 @@ impl Session {
             attributes,
             known,
             buckets,
+            zone,
             headers: headers.unwrap_or_default(),
             members,
             signer: verified.signer,
@@ -154,6 +158,7 @@ impl Session {
             attributes: Values::new(),
             known: facts::known(policy, &caller, &Values::new()),
             buckets: key_buckets(policy, key),
+            zone: zone(policy, taken, Some(&key.organization)),
             headers: headers.unwrap_or_default(),
             members: Members::of_key(key, span.due, revocation),
             signer: None,
@@ -251,13 +256,23 @@ fn limits_of(policy: &Policy, kind: Kind) -> &Limits {
     }
 }
 
+/// Where the days of an organization begin.
+fn zone(policy: &Policy, taken: &Amendments, organization: Option<&str>) -> i32 {
+    let controls = authorize::controls(policy, taken, organization);
+    controls.iter().flatten().find_map(|control| control.zone).unwrap_or_default()
+}
+
 /// The buckets of an API key, one for each limit of keys.
 fn key_buckets(policy: &Policy, key: &ApiKey) -> Vec<BucketKey> {
-    let bucket = |per: &Per| match per {
-        Per::Organization => BucketKey::new(&["organization", &key.organization]),
-        Per::Agent | Per::Key | Per::User => BucketKey::new(&["key", &key.organization, &key.id]),
+    let (organization, id) = (key.organization.as_str(), key.id.as_str());
+    let parts = |per: &Per, parts: &mut Vec<_>| match per {
+        Per::Organization => parts.extend(["organization", organization]),
+        Per::Permission | Per::Request | Per::Route => {}
+        Per::Agent | Per::Client | Per::Key | Per::User => {
+            parts.extend(["key", organization, id]);
+        }
     };
-    policy.key_limits.per.iter().map(bucket).collect()
+    policy.key_limits.rules.iter().map(|rule| bucket(rule, parts)).collect()
 }
 
 /// The buckets of `principal`, one for each limit of its class.
@@ -267,18 +282,28 @@ fn buckets(policy: &Policy, principal: &Principal) -> Vec<BucketKey> {
     // An agent that acts for nobody is no user, even if a user has the same subject.
     let holder = if principal.agent.is_some() && !principal.delegated { "itself" } else { "user" };
     let own = [issuer, holder, principal.subject.as_str()];
-    let key = |per: &Per| match (per, &principal.agent, &principal.organization) {
-        (Per::Agent, Some(agent), _) => match (agent.registered, &agent.issuer) {
-            (Some(_), _) => BucketKey::new(&[issuer, "registered", &agent.name]),
-            (None, None) => BucketKey::new(&[issuer, "unregistered", &agent.name]),
-            (None, Some(other)) => BucketKey::new(&[issuer, "unregistered", other, &agent.name]),
-        },
-        (Per::Organization, _, Some(organization)) => {
-            BucketKey::new(&[issuer, "organization", organization])
-        }
-        (Per::Agent | Per::Key | Per::Organization | Per::User, ..) => BucketKey::new(&own),
-    };
-    limits.per.iter().map(key).collect()
+    let parts =
+        |per: &Per, parts: &mut Vec<_>| match (per, &principal.agent, &principal.organization) {
+            (Per::Agent, Some(agent), _) => match (agent.registered, &agent.issuer) {
+                (Some(_), _) => parts.extend([issuer, "registered", &agent.name]),
+                (None, None) => parts.extend([issuer, "unregistered", &agent.name]),
+                (None, Some(other)) => parts.extend([issuer, "unregistered", other, &agent.name]),
+            },
+            (Per::Organization, _, Some(organization)) => {
+                parts.extend([issuer, "organization", organization]);
+            }
+            (Per::Client, ..) => parts.extend([issuer, "client", &principal.client]),
+            (Per::Permission | Per::Request | Per::Route, ..) => {}
+            (Per::Agent | Per::Key | Per::Organization | Per::User, ..) => parts.extend(own),
+        };
+    limits.rules.iter().map(|rule| bucket(rule, parts)).collect()
+}
+
+/// The bucket of a limit's that is of all this.
+fn bucket<'a>(rule: &Rule, add: impl Fn(&Per, &mut Vec<&'a str>)) -> BucketKey {
+    let mut parts = Vec::new();
+    rule.per.iter().for_each(|per| add(per, &mut parts));
+    BucketKey::new(&parts)
 }
 
 /// Sessions by token, or by API key: at most [`Sessions::CAPACITY`] of them, and of at most

@@ -63,6 +63,7 @@ impl Members {
         policy: &Policy,
         values: &Values,
         (basis, consent): (&Basis, Option<&str>),
+        (cost, running_out): (Option<u32>, Option<&str>),
         (shadow, opinion): (Option<Refusal>, Option<&Opinion<'_>>),
     ) -> Self {
         let mut members = String::new();
@@ -79,6 +80,10 @@ impl Members {
             }
         }
         json::optional(&mut members, "consent", consent);
+        if let Some(cost) = cost {
+            json::plain(&mut members, "cost", cost);
+        }
+        json::optional(&mut members, "running_out", running_out);
         if let Some(refusal) = shadow {
             json::text(&mut members, "shadow", refusal.denial.code());
             json::plain(&mut members, "shadow_status", refusal.denial.status());

@@ -62,6 +62,7 @@ fn of_token(
         | Variable::Now
         | Variable::Path
         | Variable::Segment(_)
+        | Variable::Size
         | Variable::Token => None,
     }
 }
@@ -98,12 +99,25 @@ pub struct Facts<'a> {
     pub method: &'a [u8],
     /// The path.
     pub path: &'a NormalPath<'a>,
+    /// The same as it came, with its query.
+    pub target: &'a [u8],
     /// The headers.
     pub headers: &'a [(&'a [u8], &'a [u8])],
     /// When it is.
     pub now: Timestamp,
     /// The grant that is used.
     pub grant: Option<&'a Used>,
+}
+
+impl Facts<'_> {
+    /// The one value of a header.
+    fn header(&self, name: &str) -> Result<&[u8], Failure> {
+        let is_it = |(one, _): &&(&[u8], &[u8])| one.eq_ignore_ascii_case(name.as_bytes());
+        let mut values = self.headers.iter().filter(is_it);
+        let (_, value) = values.next().ok_or(Failure::Missing)?;
+        // Nobody knows which of two the backend takes.
+        if values.next().is_some() { Err(Failure::Unreadable) } else { Ok(value) }
+    }
 }
 
 impl cel::Facts for Facts<'_> {
@@ -116,12 +130,12 @@ impl cel::Facts for Facts<'_> {
             Some(Variable::Segment(place)) => {
                 self.path.segments().nth(*place).map(Value::Text).ok_or(Failure::Missing)
             }
-            Some(Variable::Header(name)) => {
-                let is_it = |(one, _): &&(&[u8], &[u8])| one.eq_ignore_ascii_case(name.as_bytes());
-                let mut values = self.headers.iter().filter(is_it);
-                let (_, value) = values.next().ok_or(Failure::Missing)?;
-                // Nobody knows which of two the backend takes.
-                if values.next().is_some() { Err(Failure::Unreadable) } else { text(value) }
+            Some(Variable::Header(name)) => text(self.header(name)?),
+            Some(Variable::Size) => {
+                let digits = str::from_utf8(self.header("content-length")?);
+                let size = digits.ok().filter(|text| text.bytes().all(|one| one.is_ascii_digit()));
+                let size = size.and_then(|digits| digits.parse().ok());
+                size.map(Value::Int).ok_or(Failure::Unreadable)
             }
             Some(Variable::GrantReason) => {
                 self.grant.map(|grant| Value::Text(&grant.reason)).ok_or(Failure::Missing)

@@ -96,6 +96,7 @@ impl Engine {
             caller: Rc::clone(caller),
             decision_id: (Rc::clone(&self.decision_id), id),
             rate_limit,
+            receipts: std::mem::take(&mut seen.charged.receipts),
             dpop_nonce: seen.next_nonce.take().filter(|_| !is_shadow),
         }
     }
@@ -161,6 +162,7 @@ impl Engine {
                 &self.policy,
                 &seen.said,
                 (&seen.basis, seen.consent.as_deref()),
+                (seen.charged.cost, seen.charged.running_out.as_deref()),
                 (seen.shadow, seen.opinion.as_ref()),
             ),
         };

@@ -1,14 +1,14 @@
 //! The steps after it is known who is calling: may they do this, and again already.
 
-use super::{Engine, Permit, Request, Seen, Step, Witness};
+use super::{Charged, Engine, Permit, Request, Seen, Step, Witness};
 use crate::authorize::basis::Basis;
 use crate::authorize::consent::{self, Asked, Unspent};
 use crate::authorize::facts::Facts;
 use crate::authorize::{self, details, elevation};
 use crate::denial::{Denial, Refusal};
 use crate::host::{Host, Timestamp};
-use crate::limit::{self, Charge, Usages};
-use crate::policy::{Operation, PermissionId};
+use crate::limit::{self, BucketKey, Charge, MAX_LIMITS, Receipt, digest};
+use crate::policy::{Mode, Operation, Per, PermissionId, Rule};
 use crate::principal::attributes;
 use crate::route::NormalPath;
 use crate::session::Session;
@@ -35,6 +35,7 @@ impl Engine {
             attributes: &seen.said,
             method: request.method,
             path,
+            target: request.path,
             headers: request.headers,
             now,
             grant: None,
@@ -50,7 +51,7 @@ impl Engine {
             }
             None => None,
         };
-        let usages = self.charge(session, host, now)?;
+        let charged = self.charge(session, (operation, permission), &facts, host)?;
         if let Some(said) = said {
             said.spend(host, now)?;
             seen.consent = Some(said.id);
@@ -59,7 +60,10 @@ impl Engine {
             used.spend(host)?;
         }
         seen.basis = basis;
-        witness.saw(Step::Limited(&usages));
+        witness.saw(Step::Limited(&charged.usages));
+        seen.shadow = charged.shadow;
+        let usages = charged.usages;
+        seen.charged = charged;
         Ok(Permit::Backend(Some(usages)))
     }
 
@@ -117,21 +121,83 @@ impl Engine {
         said
     }
 
-    /// Charges the request to each limit of the caller's class.
+    /// Charges the request to each limit of the caller's class that counts it.
     fn charge(
         &self,
         session: &Session,
+        (operation, permission): (&Operation, PermissionId),
+        facts: &Facts<'_>,
         host: &impl Host,
-        now: Timestamp,
-    ) -> Result<Usages, Refusal> {
+    ) -> Result<Charged, Refusal> {
+        let mut charged = Charged::default();
         let limits = session.limits(&self.policy);
         // INVARIANT: a bucket for every limit; a limit that nobody is charged to would not hold.
-        if limits.limits.len() != session.buckets.len() {
+        if [limits.rules.len(), session.buckets.len()] != [limits.limits.len(); 2] {
             return Err(Denial::NotReady.into());
         }
-        let charge = |(limit, key): (_, &_)| Charge { limit, key: *key, cost: 1, zone: 0 };
-        let charges = limits.limits.iter().zip(&session.buckets).map(charge);
+        let (mut enforced, mut tried) = ([None; MAX_LIMITS], [None; MAX_LIMITS]);
+        let all = limits.limits.iter().zip(&limits.rules).zip(&session.buckets);
+        let places = enforced.iter_mut().zip(&mut tried);
+        for (((limit, rule), bucket), (enforced, tried)) in all.zip(places) {
+            if !rule.counts(permission, facts) {
+                continue;
+            }
+            let cost = match (rule.counts_cost, charged.cost) {
+                (false, _) => 1,
+                (true, Some(cost)) => cost,
+                (true, None) => {
+                    let cost = operation.cost.of(facts);
+                    let cost = cost.map_err(|failure| {
+                        Refusal::because(Denial::ConditionError, failure.reason())
+                    })?;
+                    *charged.cost.insert(cost)
+                }
+            };
+            if cost == 0 {
+                continue;
+            }
+            let key = keyed(*bucket, rule, operation, permission, facts);
+            let zone = rule.zone.unwrap_or(session.zone);
+            let place = if rule.mode == Mode::Shadow { tried } else { enforced };
+            *place = Some((Charge { limit, key, cost, zone }, rule.counts_cost));
+        }
         let mut leases = self.leases.try_borrow_mut().map_err(|_| Denial::NotReady)?;
-        Ok(limit::take(&mut leases, host, now, charges)?)
+        let usages = limit::take(&mut leases, host, facts.now, charges(enforced))?;
+        if tried.iter().any(Option::is_some)
+            && let Err(refused) = limit::take(&mut leases, host, facts.now, charges(tried))
+        {
+            charged.shadow = Some(refused.into());
+        }
+        let paid = enforced.iter().flatten().zip(usages.iter());
+        let receipt = |((charge, counts_cost), usage): (&(_, bool), _)| {
+            if *counts_cost { Receipt::of(charge, &usage) } else { None }
+        };
+        charged.receipts = paid.filter_map(receipt).collect();
+        charged.running_out = limits.running_out(&usages);
+        Ok(Charged { usages, ..charged })
     }
+}
+
+/// The charges that there are.
+fn charges(
+    of: [Option<(Charge<'_>, bool)>; MAX_LIMITS],
+) -> impl Iterator<Item = Charge<'_>> + Clone {
+    of.into_iter().flatten().map(|(charge, _)| charge)
+}
+
+/// Whose bucket, and of which of their requests.
+fn keyed(
+    bucket: BucketKey,
+    rule: &Rule,
+    operation: &Operation,
+    permission: PermissionId,
+    facts: &Facts<'_>,
+) -> BucketKey {
+    rule.per.iter().fold(bucket, |key, per| match per {
+        Per::Agent | Per::Client | Per::Key | Per::Organization | Per::User => key,
+        // By name, for places change from one edition of the policy to the next.
+        Per::Permission => key.with(digest(facts.policy.permissions.name(permission).as_bytes())),
+        Per::Route => key.with(digest(operation.template.as_bytes())).with(digest(facts.method)),
+        Per::Request => key.with(digest(facts.target)).with(digest(facts.method)),
+    })
 }

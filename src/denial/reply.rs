@@ -115,8 +115,11 @@ impl Refusal {
         );
         let document = ProblemDocument {
             r#type: match denial {
-                Denial::RateLimited => {
+                Denial::BudgetExhausted | Denial::RateLimited => {
                     "https://iana.org/assignments/http-problem-types#quota-exceeded"
+                }
+                Denial::LoopDetected => {
+                    "https://iana.org/assignments/http-problem-types#abnormal-usage-detected"
                 }
                 _ => "about:blank",
             },

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use hashbrown::HashMap;
 
 use crate::decision::Engine;
-use crate::limit::RateLimit;
+use crate::limit::{RateLimit, Receipt};
 
 /// Requests in flight on one worker; those beyond it are denied.
 const MAX_STREAMS: usize = 1 << 18;
@@ -48,6 +48,8 @@ struct Stream {
     engine: Option<Rc<Engine>>,
     /// `None`, too, when the reply was our own.
     rate_limit: Option<RateLimit>,
+    /// What was reserved for the request.
+    receipts: Box<[Receipt]>,
 }
 
 /// A new context: a root when `parent` is 0, else a stream of that root.
@@ -56,7 +58,8 @@ pub(super) fn create(context: u32, parent: u32) {
         if parent != 0 {
             if contexts.streams.len() < MAX_STREAMS {
                 let engine = contexts.roots.get(&parent).cloned().flatten();
-                let stream = Stream { root: parent, engine, rate_limit: None };
+                let stream =
+                    Stream { root: parent, engine, rate_limit: None, receipts: Box::default() };
                 contexts.streams.insert(context, stream);
             }
         } else if contexts.roots.len() < MAX_ROOTS {
@@ -90,10 +93,11 @@ pub(super) fn engine(stream: u32) -> Option<Rc<Engine>> {
     with(|contexts| contexts.streams.get(&stream)?.engine.clone())
 }
 
-/// Keeps what the response to a request is to say of its caller's limits.
-pub(super) fn keep(stream: u32, rate_limit: Option<RateLimit>) {
+/// Keeps what the response to a request is to say of its caller's limits, and what it is to settle.
+pub(super) fn keep(stream: u32, rate_limit: Option<RateLimit>, receipts: Box<[Receipt]>) {
     with(|contexts| {
-        contexts.streams.get_mut(&stream)?.rate_limit = rate_limit;
+        let stream = contexts.streams.get_mut(&stream)?;
+        (stream.rate_limit, stream.receipts) = (rate_limit, receipts);
         Some(())
     });
 }
@@ -109,6 +113,14 @@ pub(super) fn keep_nonce(stream: u32, nonce: String) {
 /// The nonce that was kept for the response, once.
 pub(super) fn take_nonce(stream: u32) -> Option<String> {
     with(|contexts| contexts.take_nonce(stream))
+}
+
+/// What was reserved for the request, once.
+pub(super) fn take_receipts(stream: u32) -> Box<[Receipt]> {
+    let take = |contexts: &mut Contexts| {
+        Some(std::mem::take(&mut contexts.streams.get_mut(&stream)?.receipts))
+    };
+    with(take).unwrap_or_default()
 }
 
 /// What was kept for the response, once.

@@ -10,7 +10,7 @@ use super::{context, counters, edit, waiting};
 use crate::audit::Record;
 use crate::decision::{Answer, Attempt, Engine, Request};
 use crate::denial::{Denial, Refusal, Reply, Told, Wait};
-use crate::limit::RateLimit;
+use crate::limit::{RateLimit, Receipt};
 use crate::policy::AuditLog;
 
 /// What the proxy does next with a stream.
@@ -67,9 +67,15 @@ pub(super) fn settle(stream: u32, hold: &dyn Fn(u32, &Engine, Wait) -> bool) -> 
     Outcome::Answered
 }
 
-/// Tells the caller what is left of its limits, and the nonce for its next proof.
+/// Settles what the call has cost, and tells the caller what is left of its limits, and the nonce for
+/// its next proof.
 pub(super) fn on_response_headers(stream: u32) -> Action {
-    for (name, value) in context::take(stream).iter().flat_map(RateLimit::fields) {
+    let receipts = context::take_receipts(stream);
+    if !receipts.is_empty() {
+        settle_costs(stream, &receipts);
+    }
+    let rate_limit = context::take(stream);
+    for (name, value) in rate_limit.iter().flat_map(RateLimit::fields) {
         // The response is right without them, so a proxy that takes none is no reason to fail.
         let _ = abi::add_header(Map::Response, name.as_bytes(), value.as_bytes());
     }
@@ -77,6 +83,20 @@ pub(super) fn on_response_headers(stream: u32) -> Action {
         let _ = abi::add_header(Map::Response, b"dpop-nonce", nonce.as_bytes());
     }
     Action::Continue
+}
+
+/// Settles what a call has cost. What is not known to have cost less or more costs what was reserved.
+fn settle_costs(stream: u32, receipts: &[Receipt]) {
+    let (Some(engine), Ok(buffer)) = (context::engine(stream), abi::header_pairs(Map::Response))
+    else {
+        return;
+    };
+    let (Ok(headers), Ok(host)) = (pairs::parse(&buffer), Proxy::new(capability::so_far())) else {
+        return;
+    };
+    let status = pseudo(&headers.list, b":status", b"response\0code");
+    let status = status.and_then(|digits| str::from_utf8(&digits).ok()?.parse().ok());
+    engine.settle(receipts, status, headers.list.iter().copied(), &host);
 }
 
 /// What is to become of a request; if it is to be forwarded, that is done.
@@ -127,7 +147,7 @@ fn decide(stream: u32, hold: &dyn Fn(u32, &Engine, Wait) -> bool) -> Result<Verd
         Answer::Forward(forward) => {
             edit::apply(&headers, &forward, capability)
                 .map_err(|_| not_ready("the proxy did not take the headers"))?;
-            context::keep(stream, forward.rate_limit);
+            context::keep(stream, forward.rate_limit, forward.receipts);
             if let Some(nonce) = forward.dpop_nonce {
                 context::keep_nonce(stream, nonce);
             }

@@ -9,6 +9,9 @@ use std::rc::Rc;
 use super::gcra::NANOS_PER_SEC;
 use super::{Limit, Usage};
 
+/// The header that says which quotas are nearly used up.
+const RUNNING_OUT: &str = "x-postern-running-out";
+
 /// What a response says of its caller's limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RateLimit {
@@ -16,12 +19,16 @@ pub struct RateLimit {
     pub policy: Rc<str>,
     /// The value of `RateLimit`.
     pub usage: String,
+    /// The names of the quotas that are nearly used up, with commas between them.
+    pub running_out: Option<Box<str>>,
 }
 
 impl RateLimit {
     /// The fields by name and value.
-    pub fn fields(&self) -> [(&'static str, &str); 2] {
-        [("ratelimit-policy", &self.policy), ("ratelimit", &self.usage)]
+    pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let running_out = self.running_out.as_deref().map(|names| (RUNNING_OUT, names));
+        let always = [("ratelimit-policy", &*self.policy), ("ratelimit", self.usage.as_str())];
+        always.into_iter().filter(|(_, value)| !value.is_empty()).chain(running_out)
     }
 }
 
@@ -131,7 +138,7 @@ mod tests {
     }
 
     fn usage(index: u8, remaining: u32, until_more: u64) -> Usage {
-        Usage { class: Class::Agents, index, kind: Kind::Rate, remaining, until_more }
+        Usage { class: Class::Agents, index, kind: Kind::Rate, remaining, until_more, state: 0 }
     }
 
     #[test]

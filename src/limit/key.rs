@@ -39,6 +39,17 @@ impl BucketKey {
         Self { slot: u16::from_le_bytes([a, b]), tag: tag.max(CROWD + 1) }
     }
 
+    /// The key of what is of this one and of `part` too: of its calls those to one route, say.
+    ///
+    /// Mixed without a cryptographic hash, for it is done for each request: whoever finds two parts of
+    /// one key has found out how to share a bucket with themselves.
+    #[must_use]
+    pub fn with(self, part: u64) -> Self {
+        let tag = mix(self.tag ^ mix(part));
+        let [low, high, ..] = mix(tag ^ u64::from(self.slot)).to_le_bytes();
+        Self { slot: u16::from_le_bytes([low, high]), tag: tag.max(CROWD + 1) }
+    }
+
     /// The key of the shared store under which the slot of this bucket lies.
     pub(super) fn store_key(self, class: Class, index: u8) -> StoreKey {
         let [high, low] = self.slot.to_be_bytes();
@@ -62,6 +73,21 @@ impl BucketKey {
         }
         key
     }
+}
+
+/// A permutation in which each bit depends on each (the finalizer of SplitMix64).
+const fn mix(bits: u64) -> u64 {
+    let bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
+}
+
+/// A number for bytes, as [`BucketKey::with`] takes it.
+pub fn digest(bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let last = rest.iter().fold(0, |word: u64, byte| (word << 8) | u64::from(*byte));
+    let words = words.iter().map(|word| u64::from_le_bytes(*word)).chain([last]);
+    words.fold(bytes.len() as u64, |state, word| mix(state ^ word).rotate_left(23))
 }
 
 /// Text, since some hosts take none but text for a key, and short enough that they keep it inline.

@@ -41,6 +41,8 @@ pub struct Usage {
     pub remaining: u32,
     /// Nanoseconds until there is one unit more; 0 when the bucket is full.
     pub until_more: u64,
+    /// The state of the bucket.
+    pub(super) state: u64,
 }
 
 impl Usage {
@@ -53,6 +55,7 @@ impl Usage {
             kind: limit.kind,
             remaining: meter.remaining(state, now),
             until_more: meter.until_more(state, now),
+            state,
         }
     }
 

@@ -120,7 +120,7 @@ impl Facts for OfToken<'_> {
 }
 
 /// What is wrong with an expression, as a problem of the policy.
-fn problem(invalid: cel::Invalid, source: &str) -> Problem {
+pub(super) fn problem(invalid: cel::Invalid, source: &str) -> Problem {
     let before = source.get(..invalid.at).unwrap_or(source);
     let character = before.chars().count().saturating_add(1);
     let problem = Problem::new(format!("{} (at character {character})", invalid.message));

@@ -1,27 +1,64 @@
-//! The policy's rate limits, for agents, for humans and for API keys.
+//! The policy's limits, for agents, for humans and for API keys.
 
 use std::num::NonZeroU32;
 use std::rc::Rc;
 
+use super::agent::resolve;
+use super::condition::Condition;
+use super::permission::{PermissionId, PermissionSet, Permissions};
 use super::problem::{Path, Problem, Problems};
+use super::vocabulary::Scope;
 use super::wire;
-use crate::limit::{Class, Limit, MAX_LIMITS, Rate, RateLimit, Usages, write_policy, write_usage};
+use crate::authorize::facts::Facts;
+use crate::calendar;
+use crate::limit::{
+    Class, InvalidLimit, Kind, Limit, MAX_LIMITS, MAX_NAME_BYTES, Quota, Rate, RateLimit, Usages,
+    write_policy, write_usage,
+};
 
+use super::wire::Mode;
 pub use super::wire::Per;
 
 /// How many tokens of one address may be refused. A flood of them takes half a hundredth of a core
 /// where the proxy checks signatures, and a fifteenth where the filter does.
 const REFUSED_TOKENS: &str = "1000/10s";
 
+/// A quota of which so many parts of ten are used is told to be running out.
+const USED_TENTHS: u64 = 8;
+
 /// The limits of one class of callers.
 #[derive(Debug, Default)]
 pub struct Limits {
     /// How many, how fast.
     pub limits: Vec<Limit>,
-    /// Whose calls each of them counts together.
-    pub per: Vec<Per>,
+    /// Which calls each of them counts, and by what it counts them together.
+    pub rules: Vec<Rule>,
     /// The value of `RateLimit-Policy`; empty when there is no limit.
     pub field: Rc<str>,
+}
+
+/// Which calls a limit counts.
+#[derive(Debug)]
+pub struct Rule {
+    /// By what they are counted together.
+    pub per: Vec<Per>,
+    /// Whether each counts as what it costs.
+    pub counts_cost: bool,
+    /// Where the days of a quota begin, if not where the organization has it.
+    pub zone: Option<i32>,
+    /// Whether it is enforced.
+    pub mode: Mode,
+    permissions: Option<PermissionSet>,
+    when: Vec<Condition>,
+}
+
+impl Rule {
+    /// Whether a call is counted. One of which that cannot be told is.
+    pub fn counts(&self, permission: PermissionId, facts: &Facts<'_>) -> bool {
+        let claims = facts.credential.claims;
+        self.permissions.as_ref().is_none_or(|set| set.contains(permission))
+            && self.when.iter().all(|condition| condition.test(claims, facts) != Ok(false))
+    }
 }
 
 impl Limits {
@@ -32,7 +69,28 @@ impl Limits {
         }
         let mut usage = String::with_capacity(64);
         write_usage(&mut usage, &self.limits, usages.iter());
-        Some(RateLimit { policy: Rc::clone(&self.field), usage })
+        let running_out = self.running_out(usages).map(String::into_boxed_str);
+        Some(RateLimit { policy: Rc::clone(&self.field), usage, running_out })
+    }
+
+    /// The names of the quotas that are nearly used up, with commas between them.
+    pub fn running_out(&self, usages: &Usages) -> Option<String> {
+        let is_low = |limit: &&Limit| {
+            let of = |left: u32| u64::from(limit.size().saturating_sub(left)).saturating_mul(10);
+            let mut usages = usages.iter().filter(|usage| usage.is_of(limit));
+            limit.kind() == Kind::Quota
+                && usages.any(|usage| {
+                    of(usage.remaining) >= u64::from(limit.size()).saturating_mul(USED_TENTHS)
+                })
+        };
+        let mut names = String::new();
+        for limit in self.limits.iter().filter(is_low) {
+            if !names.is_empty() {
+                names.push_str(", ");
+            }
+            names.push_str(limit.name());
+        }
+        (!names.is_empty()).then_some(names)
     }
 }
 
@@ -46,8 +104,30 @@ pub(super) fn refused_tokens(written: Option<String>, problems: &mut Problems) -
     })
 }
 
+/// Reads the header that says what a call has cost; what is wrong goes to `problems`.
+pub(super) fn cost_header(written: Option<String>, problems: &mut Problems) -> Option<String> {
+    let name = written?.to_ascii_lowercase();
+    let in_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if name.is_empty() || name.len() > MAX_NAME_BYTES || !name.bytes().all(in_name) {
+        let here = Path::root().join("limits").join("cost_header");
+        problems.add(Problem::new("expected a header's name, such as `x-request-cost`").at(here));
+    }
+    Some(name)
+}
+
+/// What limits are about.
+pub(super) struct About<'a, 's> {
+    pub(super) permissions: &'a Permissions,
+    pub(super) scope: &'a mut Scope<'s>,
+}
+
 /// Reads the limits of one class; what is wrong goes to `problems`.
-pub(super) fn compile(written: Vec<wire::Limit>, class: Class, problems: &mut Problems) -> Limits {
+pub(super) fn compile(
+    written: Vec<wire::Limit>,
+    class: Class,
+    about: &mut About<'_, '_>,
+    problems: &mut Problems,
+) -> Limits {
     let place = Path::root().join("limits").join(match class {
         Class::Agents => "agents",
         Class::Humans => "humans",
@@ -58,49 +138,158 @@ pub(super) fn compile(written: Vec<wire::Limit>, class: Class, problems: &mut Pr
         problems.add(Problem::new(format!("expected at most {MAX_LIMITS} limits")).at(place));
         return limits;
     }
-    for (index, wire::Limit { per, rate, burst }) in (0u8..).zip(written) {
+    for (index, written) in (0u8..).zip(written) {
         let here = place.join(usize::from(index));
-        let wrong = match (class, per) {
-            (Class::Agents, Per::Key) => {
-                Some("an agent has no API key: expected `agent`, `user` or `organization`")
-            }
-            (Class::Humans, Per::Agent | Per::Key) => {
-                Some("a human is no agent and no API key: expected `user` or `organization`")
-            }
-            (Class::Keys, Per::Agent | Per::User) => Some("expected `key` or `organization`"),
-            _ => None,
-        };
-        if let Some(message) = wrong {
-            problems.add(Problem::new(message).at(here.join("per")));
-        }
-        let rate = rate.parse::<Rate>().map_err(|error| {
-            problems.add(Problem::new(error.to_string()).at(here.join("rate")));
-        });
-        let Ok(rate) = rate else { continue };
-        let Some(burst) = burst.map_or(Some(rate.quota()), NonZeroU32::new) else {
-            let message = "a burst of 0 admits nobody: expected at least 1";
-            problems.add(Problem::new(message).at(here.join("burst")));
-            continue;
-        };
-        let name = match per {
-            Per::Agent => "agent",
-            Per::Key => "key",
-            Per::User => "user",
-            Per::Organization => "organization",
-        };
-        // Several limits may count the same: then all but the first are numbered.
-        let twin = limits.per.contains(&per);
-        let name = if twin { format!("{name}-{index}") } else { name.to_owned() };
-        match Limit::new(&name, class, index, rate, burst) {
-            Ok(limit) => {
-                limits.limits.push(limit);
-                limits.per.push(per);
-            }
-            Err(error) => problems.add(Problem::new(error.to_string()).at(here)),
+        check_per(written.per.as_slice(), class, &here.join("per"), problems);
+        let limit = bucket(&written, (class, index), &limits, &here, problems);
+        let rule = rule(written, about, &here, problems);
+        if let Some(limit) = limit {
+            limits.limits.push(limit);
+            limits.rules.push(rule);
         }
     }
     let mut field = String::new();
     write_policy(&mut field, &limits.limits);
     limits.field = field.into();
     limits
+}
+
+fn check_per(per: &[Per], class: Class, here: &Path, problems: &mut Problems) {
+    let wrong = |one: &Per| match (class, one) {
+        (Class::Agents, Per::Key) => {
+            Some("an agent has no API key: expected `agent`, `user` or `organization`")
+        }
+        (Class::Humans, Per::Agent | Per::Key) => {
+            Some("a human is no agent and no API key: expected `user` or `organization`")
+        }
+        (Class::Keys, Per::Agent | Per::Client | Per::User) => {
+            Some("expected `key` or `organization`")
+        }
+        _ => None,
+    };
+    let twice = per.iter().enumerate().any(|(place, one)| per.iter().take(place).any(|o| o == one));
+    let message = match per {
+        [] => Some("expected at least one"),
+        _ if twice => Some("expected each only once"),
+        _ => per.iter().find_map(wrong),
+    };
+    problems.take(message.map_or(Ok(()), |message| Err(Problem::new(message).at(here.clone()))));
+}
+
+/// Reads what a limit's buckets are.
+fn bucket(
+    written: &wire::Limit,
+    (class, index): (Class, u8),
+    others: &Limits,
+    here: &Path,
+    problems: &mut Problems,
+) -> Option<Limit> {
+    let wire::Limit { name, per, rate, burst, quota, time_zone, .. } = written;
+    let name = name.clone().unwrap_or_else(|| default_name(per.as_slice(), index, others));
+    if others.limits.iter().any(|limit| limit.name() == name) {
+        let message = "another limit of these is called so";
+        problems.add(Problem::new(message).at(here.join("name")));
+    }
+    let limit: Result<Limit, InvalidLimit> = match (rate, quota) {
+        (Some(rate), None) => {
+            if time_zone.is_some() {
+                let message = "a rate knows no days: expected it of a `quota`";
+                problems.add(Problem::new(message).at(here.join("time_zone")));
+            }
+            let rate = problems.take(
+                rate.parse::<Rate>()
+                    .map_err(|error| Problem::new(error.to_string()).at(here.join("rate"))),
+            )?;
+            let Some(burst) = burst.map_or(Some(rate.quota()), NonZeroU32::new) else {
+                let message = "a burst of 0 admits nobody: expected at least 1";
+                problems.add(Problem::new(message).at(here.join("burst")));
+                return None;
+            };
+            let limit = Limit::new(&name, class, index, rate, burst);
+            let is_loop = per.as_slice().contains(&Per::Request);
+            limit.map(|limit| if is_loop { limit.of_kind(Kind::Loop) } else { limit })
+        }
+        (None, Some(quota)) => {
+            if burst.is_some() {
+                let message = "a quota may be used at once: expected it of a `rate`";
+                problems.add(Problem::new(message).at(here.join("burst")));
+            }
+            let quota = problems.take(
+                quota
+                    .parse::<Quota>()
+                    .map_err(|error| Problem::new(error.to_string()).at(here.join("quota"))),
+            )?;
+            Limit::quota(&name, class, index, quota)
+        }
+        _ => {
+            problems.add(Problem::new("expected one of `rate` and `quota`").at(here.clone()));
+            return None;
+        }
+    };
+    problems.take(limit.map_err(|error| Problem::new(error.to_string()).at(here.clone())))
+}
+
+/// Several limits may count the same: then all but the first are numbered.
+fn default_name(per: &[Per], index: u8, others: &Limits) -> String {
+    let mut name = String::new();
+    for per in per {
+        if !name.is_empty() {
+            name.push('-');
+        }
+        name.push_str(match per {
+            Per::Agent => "agent",
+            Per::Client => "client",
+            Per::Key => "key",
+            Per::Organization => "organization",
+            Per::Permission => "permission",
+            Per::Request => "request",
+            Per::Route => "route",
+            Per::User => "user",
+        });
+    }
+    let is_twin = others.limits.iter().any(|limit| limit.name() == name);
+    if is_twin { format!("{name}-{index}") } else { name }
+}
+
+/// Reads which calls a limit counts.
+fn rule(
+    written: wire::Limit,
+    about: &mut About<'_, '_>,
+    here: &Path,
+    problems: &mut Problems,
+) -> Rule {
+    let named = written.permissions.iter().enumerate();
+    let place = here.join("permissions");
+    let named =
+        named.filter_map(|(n, name)| resolve(about.permissions, name, || place.join(n), problems));
+    let permissions = PermissionSet::from_iter(named);
+    Rule {
+        per: written.per.as_slice().to_vec(),
+        counts_cost: written.counts == wire::Counts::Cost,
+        zone: zone(written.time_zone, &here.join("time_zone"), problems),
+        mode: written.mode,
+        permissions: (!written.permissions.is_empty()).then_some(permissions),
+        when: Condition::all_of(written.when, about.scope, &here.join("when"), problems),
+    }
+}
+
+/// What clocks say somewhere less UTC, in seconds: `+01:00`.
+pub(super) fn zone(written: Option<String>, here: &Path, problems: &mut Problems) -> Option<i32> {
+    let written = written?;
+    let read = || {
+        let (sign, time) = match written.split_at_checked(1)? {
+            ("+", time) => (1, time),
+            ("-", time) => (-1, time),
+            _ => return None,
+        };
+        let [hours, minutes] = calendar::numbers(time, ':', [2, 2])?;
+        let seconds = i32::try_from((hours * 60 + minutes) * 60).ok()?;
+        (hours <= 14 && minutes < 60).then_some(sign * seconds)
+    };
+    let zone = read();
+    if zone.is_none() {
+        let message = "expected hours and minutes before or behind UTC, such as `+01:00`";
+        problems.add(Problem::new(message).at(here.clone()));
+    }
+    zone
 }

@@ -4,13 +4,14 @@ use hashbrown::HashMap;
 
 use super::agent::resolve;
 use super::binding;
-use super::condition::Condition;
+use super::condition::{Condition, problem};
 use super::permission::{PermissionId, Permissions};
 use super::problem::{Path, Problem, Problems};
 use super::vocabulary::Scope;
 use super::wire;
 use crate::audit::Members;
 use crate::binding::Bindings;
+use crate::cel::{Facts, Failure, Program};
 use crate::route::{Methods, Pattern, Table};
 
 /// What a request that matches a route is, and what it needs.
@@ -28,12 +29,59 @@ pub struct Operation {
     pub bindings: Bindings,
     /// The smallest scope that grants the permission, for challenges.
     pub scope: Option<String>,
+    /// What a call costs.
+    pub cost: Cost,
     /// Whether the caller's credential goes on to the backend.
     pub keep_credential: bool,
     /// Whether it is enforced what those may who are known.
     pub mode: wire::Mode,
     /// What is recorded of it.
     pub members: Members,
+}
+
+/// What a call costs.
+#[derive(Debug)]
+pub enum Cost {
+    /// So much.
+    Units(u32),
+    /// What this comes to.
+    Expression(Program),
+}
+
+impl Cost {
+    const ONE: Self = Self::Units(1);
+
+    /// What a call costs of which so much is known.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] where that cannot be told, or is less than nothing.
+    pub fn of(&self, facts: &dyn Facts) -> Result<u32, Failure> {
+        match self {
+            Self::Units(units) => Ok(*units),
+            Self::Expression(program) => {
+                u32::try_from(program.number(facts)?).map_err(|_| Failure::Overflow)
+            }
+        }
+    }
+
+    fn compile(
+        written: Option<wire::Cost>,
+        scope: &mut Scope<'_>,
+        here: &Path,
+        problems: &mut Problems,
+    ) -> Self {
+        match written {
+            None => Self::ONE,
+            Some(wire::Cost::Units(units)) => Self::Units(units),
+            Some(wire::Cost::Expression(source)) => {
+                let program = Program::compile_number(&source, scope);
+                let program =
+                    program.map_err(|invalid| problem(invalid, &source).at(here.join("cost")));
+                problems.take(program).map_or(Self::ONE, Self::Expression)
+            }
+        }
+    }
 }
 
 /// Who may use an operation.
@@ -82,6 +130,7 @@ pub(super) fn compile(
             asks_request: false,
         };
         let require = Condition::all_of(require, scope, &here.join("require"), problems);
+        let cost = Cost::compile(route.cost.take(), scope, &here, problems);
         let (Some(access), Some(methods), Ok(pattern)) = (access, methods, pattern) else {
             continue;
         };
@@ -100,6 +149,7 @@ pub(super) fn compile(
             require,
             bindings,
             scope,
+            cost,
             keep_credential,
             mode,
             members,
@@ -115,6 +165,7 @@ pub(super) fn compile(
             require: Vec::new(),
             bindings: Bindings::ALL,
             scope: None,
+            cost: Cost::ONE,
             keep_credential: false,
             mode: wire::Mode::Enforce,
         };

@@ -8,7 +8,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::problem::{Path, Problem, Problems, quoted};
 use super::role::{RoleId, Roles};
-use super::{MAX_ENTRIES, unknown, wire};
+use super::{MAX_ENTRIES, limits, unknown, wire};
 
 /// The organizations that have decided anything, by name: at whatever issuer they are called so.
 #[derive(Debug, Default)]
@@ -24,6 +24,8 @@ pub struct Organization {
     /// Whether only registered agents may act for it.
     pub registered_agents_only: bool,
     delegable_by: HashMap<String, Role>,
+    /// What its clocks say less UTC, in seconds.
+    pub zone: Option<i32>,
 }
 
 /// A role that is asked for.
@@ -79,6 +81,7 @@ impl Organization {
             agent_ceiling,
             registered_agents_only,
             delegable_by,
+            time_zone,
         } = written;
         let mut known = |name: &str, place: Path| {
             if !scopes.contains_key(name) {
@@ -107,6 +110,7 @@ impl Organization {
             blocked_scopes: blocked_scopes.into_iter().collect(),
             agent_ceiling,
             registered_agents_only,
+            zone: limits::zone(time_zone, &here.join("time_zone"), problems),
         }
     }
 

@@ -45,6 +45,8 @@ pub enum Variable {
     Path,
     /// The segment of the path with this number.
     Segment(usize),
+    /// How many bytes the body has, by `content-length`.
+    Size,
     /// The claims.
     Token,
     /// The user's roles, by their names in the policy.
@@ -54,7 +56,7 @@ pub enum Variable {
 }
 
 /// Names of one or two parts.
-const NAMES: [(&str, &str, Variable); 14] = [
+const NAMES: [(&str, &str, Variable); 15] = [
     ("agent", "name", Variable::AgentName),
     ("agent", "owner", Variable::AgentOwner),
     ("agent", "registered", Variable::AgentRegistered),
@@ -67,6 +69,7 @@ const NAMES: [(&str, &str, Variable); 14] = [
     ("organization", "id", Variable::Organization),
     ("request", "method", Variable::Method),
     ("request", "path", Variable::Path),
+    ("request", "size", Variable::Size),
     ("user", "roles", Variable::UserRoles),
     ("user", "subject", Variable::UserSubject),
 ];
@@ -80,6 +83,7 @@ impl Variable {
             Self::Attribute(place) => attributes.of(*place),
             Self::AgentRegistered | Self::CallerDelegated => Type::Bool,
             Self::Now => Type::Timestamp,
+            Self::Size => Type::Int,
             Self::Token => Type::Map(Box::new(Type::Dyn)),
             Self::UserRoles => Type::List(Box::new(Type::String)),
             Self::AgentName
@@ -105,7 +109,8 @@ impl Variable {
             | Self::Method
             | Self::Now
             | Self::Path
-            | Self::Segment(_) => true,
+            | Self::Segment(_)
+            | Self::Size => true,
             Self::Attribute(place) => attributes.has_header(*place),
             _ => false,
         }

@@ -5,7 +5,8 @@ use std::collections::BinaryHeap;
 use hashbrown::HashSet;
 
 use super::problem::{Path, Problem, Problems};
-use super::{Access, Mode, PermissionSet, Policy, RoleId};
+use super::{Access, Cost, Mode, PermissionSet, Policy, RoleId};
+use crate::limit::Limit;
 
 /// Adds what is odd about `policy` to `problems`.
 pub(super) fn collect(policy: &Policy, problems: &mut Problems) {
@@ -25,6 +26,27 @@ pub(super) fn collect(policy: &Policy, problems: &mut Problems) {
     boundless_scopes(policy, problems);
     ungranted_roles(policy, problems);
     unreachable_routes(policy, problems);
+    unaffordable_routes(policy, problems);
+}
+
+/// Routes that cost more than a limit ever holds.
+fn unaffordable_routes(policy: &Policy, problems: &mut Problems) {
+    let all = [&policy.agent_limits, &policy.human_limits, &policy.key_limits];
+    let limits = all.into_iter().flat_map(|limits| limits.limits.iter().zip(&limits.rules));
+    let limits: Vec<_> = limits.filter(|(_, rule)| rule.counts_cost).collect();
+    for operation in policy.operations.iter() {
+        let (Some(index), Cost::Units(cost)) = (operation.index, &operation.cost) else { continue };
+        let is_beyond = |(limit, _): &&(&Limit, _)| !limit.admits(*cost);
+        if let Some((limit, _)) = limits.iter().find(is_beyond) {
+            let message = format!(
+                "nobody can afford this whom the limit `{}` counts: it never has more than {}",
+                limit.name(),
+                limit.size()
+            );
+            let here = Path::root().join("routes").join(index).join("cost");
+            problems.add(Problem::warning(message).at(here));
+        }
+    }
 }
 
 /// Scopes that open nothing.

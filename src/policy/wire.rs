@@ -12,6 +12,7 @@ mod consent;
 mod delegation;
 mod grant;
 mod introspection;
+mod limit;
 mod organization;
 mod revocations;
 mod step_up;
@@ -29,6 +30,7 @@ pub use consent::{Consent, ConsentTerm};
 pub use delegation::{Delegation, DelegationPair};
 pub use grant::Grant;
 pub use introspection::Introspection;
+pub use limit::{Cost, Counts, Limit, Limits, Per, Pers};
 pub use organization::Organization;
 pub use revocations::{IssuedBefore, RevocationFeed, Revocations, Revoked, WhenStale};
 pub use step_up::StepUp;
@@ -444,6 +446,8 @@ pub struct Route {
     pub require: Vec<Condition>,
     /// How the token must be bound (`cnf`).
     pub require_binding: Option<RequireBinding>,
+    /// What a call costs, where limits count it: 1 when left out.
+    pub cost: Option<Cost>,
     /// Hands the caller's credential on to the backend, and its proof.
     #[serde(default)]
     pub keep_credential: bool,
@@ -462,50 +466,6 @@ pub enum Mode {
     Enforce,
     /// They are written down, and nobody is denied anything.
     Shadow,
-}
-
-/// How often a caller may call.
-#[derive(Debug, Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default, expecting = "limits")]
-pub struct Limits {
-    /// For agents.
-    pub agents: Vec<Limit>,
-    /// For humans.
-    pub humans: Vec<Limit>,
-    /// For API keys.
-    pub keys: Vec<Limit>,
-    /// How many tokens that are refused in the end one address may send to one worker, before
-    /// no more are tried for a while: `1000/10s` when left out.
-    pub refused_tokens: Option<String>,
-}
-
-/// A rate limit.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, expecting = "a limit")]
-pub struct Limit {
-    /// Whose calls are counted together.
-    pub per: Per,
-    /// How many calls in how much time: `60/min`, `100/10s`, `5000/day`.
-    pub rate: String,
-    /// How many calls may come at once; as many as the rate counts when left out.
-    pub burst: Option<u32>,
-}
-
-/// Whose calls are counted together.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum Per {
-    /// Those of one agent, for whomever it acts.
-    Agent,
-    /// Those made with one API key, before and after it was rotated.
-    Key,
-    /// Those of, or on behalf of, one user.
-    User,
-    /// Those of one organization; of one subject where the token names no organization.
-    Organization,
 }
 
 /// How the backend is told who is calling.

@@ -23,6 +23,10 @@ fn strict() -> Value {
     policy["limits"] = json!({ "humans": [
         { "per": "user", "rate": "60/min", "burst": 1 },
         { "per": "organization", "rate": "1000/h" },
+        { "per": "user", "quota": "1/day",
+          "when": ["has(organization.id) && organization.id == 'thrifty'"] },
+        { "per": ["user", "request"], "rate": "1/d",
+          "when": ["has(organization.id) && organization.id == 'looping'"] },
     ] });
     policy["routes"][1]["require"] = json!([{ "claim": "acr", "exists": true }]);
     policy["attributes"] = json!({ "model": { "type": "string", "claim": "model" } });
@@ -143,6 +147,16 @@ fn provoke(denial: Denial) -> (Outcome, String) {
         Denial::NotReady => {
             gate.world.break_store(true);
             sent(read(), secretive("crm.read"))
+        }
+        Denial::BudgetExhausted => {
+            let token = compact(&secretive("crm.read").claim("org_id", "thrifty"));
+            assert_eq!(gate.ask(&read().bearer(&token)).code(), "allow");
+            (read(), token)
+        }
+        Denial::LoopDetected => {
+            let token = compact(&secretive("crm.read").claim("org_id", "looping"));
+            assert_eq!(gate.ask(&read().bearer(&token)).code(), "allow");
+            (read(), token)
         }
         Denial::RateLimited => {
             let token = compact(&secretive("crm.read"));
@@ -341,7 +355,10 @@ fn a_used_up_limit_is_told_as_the_rate_limit_draft_wants_it() {
     assert_eq!((outcome.response("retry-after"), &problem["retry_after"]), (vec!["1"], &json!(1)));
     assert_eq!(
         outcome.response("ratelimit-policy"),
-        [r#""user";q=60;w=60, "organization";q=1000;w=3600"#]
+        [concat!(
+            r#""user";q=60;w=60, "organization";q=1000;w=3600, "#,
+            r#""user-2";q=1;w=86400, "user-request";q=1;w=86400"#,
+        )]
     );
     assert_eq!(outcome.response("ratelimit"), [r#""user";r=0;t=1"#]);
     for name in ["ratelimit", "ratelimit-policy"] {
@@ -360,7 +377,10 @@ fn what_is_not_ready_says_when_to_come_back() {
 #[test]
 fn only_what_time_mends_says_when_to_come_back() {
     for denial in Denial::ALL {
-        let mends = matches!(denial, Denial::NotReady | Denial::RateLimited);
+        let mends = matches!(
+            denial,
+            Denial::BudgetExhausted | Denial::LoopDetected | Denial::NotReady | Denial::RateLimited
+        );
         let (outcome, _) = provoke(denial);
         assert_eq!(!outcome.response("retry-after").is_empty(), mends, "{denial:?}");
     }

@@ -21,4 +21,6 @@ pub struct Organization {
     /// Scopes that are worth something in an agent's hands only if the user it acts for has a role:
     /// the scope, and the role.
     pub delegable_by: BTreeMap<String, String>,
+    /// Where the days of its quotas begin: `+01:00`, or `-05:00`; in UTC when left out.
+    pub time_zone: Option<String>,
 }

@@ -125,6 +125,7 @@ impl<'a> Watch<'a> {
             path: &path,
             headers: self.request.headers,
             now: self.now,
+            target: b"",
             grant: None,
         };
         self.authorize = self.operation.and_then(|operation| match operation.access {
@@ -145,8 +146,8 @@ impl<'a> Watch<'a> {
             let limit = limits.limits.iter().find(|limit| usage.is_of(limit))?;
             Some(Left {
                 limit: limit.name().to_owned(),
-                rate: limit.rate().to_string(),
-                burst: limit.burst().get(),
+                rate: limit.written().to_owned(),
+                burst: limit.size(),
                 remaining: usage.remaining,
             })
         };

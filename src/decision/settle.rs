@@ -1,0 +1,38 @@
+//! What a call has cost after all, once there is a response.
+
+use super::Engine;
+use crate::host::Host;
+use crate::limit::Receipt;
+
+impl Engine {
+    /// Corrects what was reserved for a call: it has cost nothing where the backend failed, and else what
+    /// the backend says, if it says anything.
+    pub fn settle<'h>(
+        &self,
+        receipts: &[Receipt],
+        status: Option<u16>,
+        headers: impl Iterator<Item = (&'h [u8], &'h [u8])>,
+        host: &impl Host,
+    ) {
+        let cost = match status {
+            Some(500..) => Some(0),
+            _ => self.reported_cost(headers),
+        };
+        let Some(cost) = cost else { return };
+        receipts.iter().for_each(|receipt| receipt.settle(host, host.now(), cost));
+    }
+
+    /// What the backend says that it has cost: nothing where it says so twice, or no number.
+    fn reported_cost<'h>(
+        &self,
+        headers: impl Iterator<Item = (&'h [u8], &'h [u8])>,
+    ) -> Option<u32> {
+        let wanted = self.policy.cost_header.as_deref()?.as_bytes();
+        let mut values = headers.filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        let (_, value) = values.next()?;
+        let text = str::from_utf8(value).ok()?.trim();
+        let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        // Too large a number is as much as there can be.
+        (is_number && values.next().is_none()).then(|| text.parse().unwrap_or(u32::MAX))
+    }
+}

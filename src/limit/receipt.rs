@@ -1,0 +1,44 @@
+//! What was reserved of a quota for a call, to be corrected once it is known what the call has cost.
+
+use super::key::StoreKey;
+use super::meter::Meter;
+use super::table;
+use super::take::{Charge, Usage};
+use super::window;
+use crate::host::{Host, Timestamp};
+
+/// What was reserved for a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    key: StoreKey,
+    tag: u64,
+    meter: Meter,
+    /// The bucket right after.
+    state: u64,
+    reserved: u32,
+}
+
+impl Receipt {
+    /// What was reserved by a charge that left the bucket so; nothing of a rate, which counts calls as
+    /// they come.
+    pub fn of(charge: &Charge<'_>, usage: &Usage) -> Option<Self> {
+        let meter = charge.meter();
+        let is_quota = matches!(meter, Meter::Quota(_));
+        is_quota.then(|| Self {
+            key: charge.key.store_key(charge.limit.class(), charge.limit.index()),
+            tag: charge.key.tag,
+            meter,
+            state: usage.state,
+            reserved: charge.cost,
+        })
+    }
+
+    /// Counts `cost` in the place of what was reserved, if the window has not passed. What is more
+    /// than there was is counted too: the next call has to wait for it.
+    pub fn settle(&self, host: &impl Host, now: Timestamp, cost: u32) {
+        let (place, now) = ((self.tag, self.meter), now.as_nanos());
+        table::change(host, &self.key, place, now, |state| {
+            window::correct(state, self.state, self.reserved, cost)
+        });
+    }
+}
