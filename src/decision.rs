@@ -98,7 +98,10 @@ pub struct Shadow {
 /// What was decided of a request, or that it is worth waiting for keys or an answer that may soon
 /// be there.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all of them are the large one")]
+#[cfg_attr(
+    target_pointer_width = "64",
+    expect(clippy::large_enum_variant, reason = "nearly all of them are the large one")
+)]
 pub enum Attempt {
     /// It is decided.
     Decided(Decision),

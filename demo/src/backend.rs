@@ -7,15 +7,22 @@ use std::thread::{self, JoinHandle};
 use anyhow::Context as _;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::sync::oneshot;
+
+/// The request's header that asks for another status.
+pub const FAILS: &str = "x-demo-status";
+/// The request's header that says what the call costs.
+pub const COSTS: &str = "x-demo-cost";
+/// The response's header that says so.
+pub const COST: &str = "x-request-cost";
 
 /// An HTTP/1.1 server on a thread of its own; ends when dropped.
 #[derive(Debug)]
@@ -73,9 +80,17 @@ async fn serve(listener: TcpListener) {
 async fn echo(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let body = Bytes::from(describe(&request).to_string());
     let mut response = Response::new(Full::new(body));
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    // As whoever tries it out wants it to be.
+    let asked = |name: &str| request.headers().get(name);
+    if let Some(status) =
+        asked(FAILS).and_then(|value| StatusCode::from_bytes(value.as_bytes()).ok())
+    {
+        *response.status_mut() = status;
+    }
+    if let Some(cost) = asked(COSTS) {
+        response.headers_mut().insert(COST, cost.clone());
+    }
     Ok(response)
 }
 

@@ -2,6 +2,7 @@
 
 mod access;
 mod bound;
+mod budgets;
 mod credentials;
 mod fetched;
 mod forgery;
@@ -79,6 +80,7 @@ pub fn run(lab: &Lab) -> anyhow::Result<Vec<Row>> {
     rows.extend(limits::rows(lab)?);
     rows.extend(keys::burst(lab)?);
     rows.extend(reload::rows(lab)?);
+    rows.extend(budgets::rows(lab)?);
     rows.extend(revocation::rows(lab)?);
     rows.extend(fetched::rows()?);
     Ok(rows)

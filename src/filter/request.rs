@@ -94,8 +94,9 @@ fn settle_costs(stream: u32, receipts: &[Receipt]) {
     let (Ok(headers), Ok(host)) = (pairs::parse(&buffer), Proxy::new(capability::so_far())) else {
         return;
     };
-    let status = pseudo(&headers.list, b":status", b"response\0code");
-    let status = status.and_then(|digits| str::from_utf8(&digits).ok()?.parse().ok());
+    // Some hosts show none.
+    let status = headers.list.iter().find(|(name, _)| *name == b":status");
+    let status = status.and_then(|(_, digits)| str::from_utf8(digits).ok()?.parse().ok());
     engine.settle(receipts, status, headers.list.iter().copied(), &host);
 }
 

@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use proptest::prelude::*;
 
 use super::gcra::NANOS_PER_SEC;
-use super::{BucketKey, Charge, Class, Leases, Limit, Rate, Refused, SLOTS, Usages};
+use super::{
+    BucketKey, Charge, Class, Leases, Limit, Period, Quota, Rate, Receipt, Refused, SLOTS, Usages,
+};
 use crate::host::{Expected, Host, Timestamp};
 use memory::Memory;
 pub(super) use memory::Shared;
@@ -347,5 +349,48 @@ proptest! {
             let of_one: Vec<_> = of_one.map(|&(now, _, cost)| (now, cost)).collect();
             assert_within(agent.written().parse().unwrap(), bursts.0, &of_one);
         }
+    }
+
+    /// Three workers, each a list of calls that cost something: some of them fail, and are given back.
+    #[test]
+    fn no_interleaving_of_workers_and_refunds_overruns_a_quota(
+        workers in prop::collection::vec(
+            prop::collection::vec((1_u32..5, any::<bool>()), 1..8),
+            3,
+        ),
+        order in prop::collection::vec(0_usize..3, 0..200),
+        units in 1_u32..20,
+    ) {
+        let quota = Quota { units: NonZeroU32::new(units).unwrap(), period: Period::Day };
+        let quota = Limit::quota("budget", Class::Agents, 0, quota).unwrap();
+        let stage = Arc::new(Stage::new(Memory::default(), workers.len(), order));
+        let now = Timestamp::from_nanos(NOW);
+        let kept: u32 = std::thread::scope(|scope| {
+            let running: Vec<_> = workers.iter().enumerate().map(|(id, calls)| {
+                let (quota, stage) = (&quota, &stage);
+                scope.spawn(move || {
+                    let worker = stage.worker(id);
+                    let kept = calls.iter().filter_map(|&(cost, fails)| {
+                        let charge = Charge { limit: quota, key: key("bot"), cost, zone: 0 };
+                        let usages = take(&worker, now, &[charge]).ok()?;
+                        let receipt = Receipt::of(&charge, &usages.iter().next().unwrap()).unwrap();
+                        if fails {
+                            receipt.settle(&worker, now, 0);
+                        }
+                        Some(if fails { 0 } else { cost })
+                    });
+                    kept.sum::<u32>()
+                })
+            }).collect();
+            running.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        prop_assert!(kept <= units, "{kept} of {units}");
+        // What was given back is there again, and nothing besides.
+        let store = Arc::into_inner(stage).unwrap().into_store();
+        let charge = |cost| [Charge { limit: &quota, key: key("bot"), cost, zone: 0 }];
+        if kept < units {
+            prop_assert!(take(&store, now, &charge(units - kept)).is_ok());
+        }
+        prop_assert!(take(&store, now, &charge(1)).is_err());
     }
 }

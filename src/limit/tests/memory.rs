@@ -43,6 +43,12 @@ pub(in crate::limit) struct Shared {
     swaps: AtomicU32,
 }
 
+impl From<Memory> for Shared {
+    fn from(memory: Memory) -> Self {
+        Self { memory: Mutex::new(memory), ..Self::default() }
+    }
+}
+
 impl Shared {
     pub(in crate::limit) fn calls(&self) -> (u32, u32) {
         (self.loads.load(Ordering::Relaxed), self.swaps.load(Ordering::Relaxed))

@@ -2,7 +2,7 @@
 
 use std::sync::{Condvar, Mutex};
 
-use super::memory::Memory;
+use super::memory::{Memory, Shared};
 use crate::host::{Expected, Host, HostError, Stored, Swap, Timestamp};
 
 /// A store that serves one worker at a time: the one whose turn it is.
@@ -34,6 +34,11 @@ impl Stage {
         let mut state = State { memory, order: order.into_iter(), present, turn: 0 };
         state.next();
         Self { state: Mutex::new(state), moved: Condvar::new() }
+    }
+
+    /// The store, when all workers have left.
+    pub(super) fn into_store(self) -> Shared {
+        Shared::from(self.state.into_inner().unwrap().memory)
     }
 
     pub(super) fn worker(&self, id: usize) -> Worker<'_> {

@@ -264,6 +264,17 @@ fn handle(worker: &mut Worker, stream: Stream, fuel: &mut u64) -> Result<Outcome
     finish(worker, context, goes_on, fuel)
 }
 
+/// What the upstream answers: 200, and what it was asked to by headers that begin with `x-answer-`.
+fn answered(request: &[Field]) -> Vec<Field> {
+    let asked = request.iter().filter_map(|(name, value)| {
+        let name = name.strip_prefix(b"x-answer-")?;
+        Some((name.to_vec(), value.clone()))
+    });
+    let (status, fields): (Vec<_>, Vec<_>) = asked.partition(|(name, _)| name == b"status");
+    let status = status.into_iter().next().map_or_else(|| b"200".to_vec(), |(_, status)| status);
+    [vec![(b":status".to_vec(), status)], fields].concat()
+}
+
 /// What comes after the request is let go on or answered.
 fn finish(worker: &mut Worker, context: u32, goes_on: bool, fuel: &mut u64) -> Result<Outcome> {
     let profile = worker.vm().profile;
@@ -275,7 +286,7 @@ fn finish(worker: &mut Worker, context: u32, goes_on: bool, fuel: &mut u64) -> R
     // The response's callback runs for the filter's own reply, too.
     let fields = match &reply {
         Some(reply) => reply.headers.clone(),
-        None => vec![(b":status".to_vec(), b"200".to_vec())],
+        None => answered(&stream.request.sent()),
     };
     stream.response = Some(HeaderMap::new(profile, fields));
     worker.response_headers(context)?;
