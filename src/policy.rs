@@ -312,7 +312,8 @@ impl Policy {
             let names = scopes.keys().map(String::as_str);
             let names = BinaryHeap::from_iter(names).into_sorted_vec();
             let bound = (&checks, is_dpop_required);
-            Resource::compile(resource, issuers, names.into_iter(), bound, problems)
+            let details = &authorization_details;
+            Resource::compile(resource, issuers, names.into_iter(), details, bound, problems)
         });
         let consent = consent.and_then(|written| {
             Consent::compile(written, &trusted, identifier.as_deref(), &firewall, problems)

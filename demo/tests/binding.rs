@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::thread;
 
 use postern_cli::mint::{Algorithm, PrivateKey, Proof};
-use postern_demo::cast::{ADA, AUDIENCE, human};
+use postern_demo::cast::{ADA, AUDIENCE, SUPPORT_BOT, acting, human};
 use postern_demo::client::{Request, Response};
 use postern_demo::{Lab, Settings, clock, repository};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -109,7 +109,14 @@ impl Identity {
     fn digest(&self) -> [u8; 32] {
         Sha256::digest(&self.certificate).into()
     }
+
+    fn digits(&self) -> String {
+        self.digest().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
+
+/// What stands in the place of what Envoy is to do with the header about certificates: nothing.
+const UNBELIEVED: &str = "# The header is not to be believed.";
 
 /// A lab that is reached by TLS, and asks its callers for certificates of whatever making.
 struct Secure {
@@ -130,7 +137,7 @@ impl Drop for Files {
 }
 
 impl Secure {
-    fn start(name: &str, binding: &Value, forwards: &str) -> Self {
+    fn start(name: &str, mut settings: Settings, forwards: &str) -> Self {
         let server = Identity::new("localhost");
         let run = repository().join(".run");
         fs::create_dir_all(&run).unwrap();
@@ -151,7 +158,6 @@ impl Secure {
                 },
             },
         });
-        let mut settings = settings(binding);
         settings.edits = vec![
             (
                 "    filter_chains:\n    - filters:".to_owned(),
@@ -194,8 +200,7 @@ impl Secure {
 
 #[test]
 fn rfc8705_3_a_token_is_good_with_the_certificate_of_the_handshake_and_no_other() {
-    let secure =
-        Secure::start("connection", &json!({ "mtls": {} }), "# The header is not to be believed.");
+    let secure = Secure::start("connection", settings(&json!({ "mtls": {} })), UNBELIEVED);
     let (owner, thief) = (Identity::new("owner"), Identity::new("thief"));
     let request = secure.bound_to(&owner);
     // Often enough that each worker has seen the token before.
@@ -206,8 +211,7 @@ fn rfc8705_3_a_token_is_good_with_the_certificate_of_the_handshake_and_no_other(
             assert_eq!((refused.status, code(&refused).as_str()), (401, "unbound_token"));
         }
     }
-    let hash: String = owner.digest().iter().map(|byte| format!("{byte:02x}")).collect();
-    let forged = request.header("X-Forwarded-Client-Cert", format!("Hash={hash}"));
+    let forged = request.header("X-Forwarded-Client-Cert", format!("Hash={}", owner.digits()));
     assert_eq!(code(&secure.send(&forged, Some(&thief))), "unbound_token");
     let bearer = human(ADA, "crm.read").sign(&secure.lab.cast.login).unwrap();
     let bearer = Request::get("/v1/contacts").bearer(&bearer);
@@ -219,14 +223,13 @@ fn a_certificate_in_envoy_s_own_header_is_read_and_a_forged_one_overwritten() {
     let binding = json!({ "mtls": { "certificate": "x-forwarded-client-cert" } });
     let forwards = "forward_client_cert_details: SANITIZE_SET\n          \
                     set_current_client_cert_details: { subject: true, dns: true, uri: true }";
-    let secure = Secure::start("header", &binding, forwards);
+    let secure = Secure::start("header", settings(&binding), forwards);
     let (owner, thief) = (Identity::new("owner"), Identity::new("thief"));
     let request = secure.bound_to(&owner);
     let response = secure.send(&request, Some(&owner));
     assert_eq!(response.status, 200, "{response:?}");
     assert!(response.echo().unwrap().all("x-forwarded-client-cert").is_empty());
-    let hash: String = owner.digest().iter().map(|byte| format!("{byte:02x}")).collect();
-    let forged = request.header("X-Forwarded-Client-Cert", format!("Hash={hash}"));
+    let forged = request.header("X-Forwarded-Client-Cert", format!("Hash={}", owner.digits()));
     for client in [None, Some(&thief)] {
         let refused = secure.send(&forged, client);
         assert_eq!((refused.status, code(&refused).as_str()), (401, "unbound_token"));
@@ -246,4 +249,29 @@ fn where_envoy_removes_the_header_as_it_does_by_default_nobody_can_forge_it() {
         let refused = lab.send(&forged).unwrap();
         assert_eq!((refused.status, code(&refused).as_str()), (401, "unbound_token"), "{name}");
     }
+}
+
+#[test]
+fn what_a_proxy_says_of_an_agent_counts_if_its_certificate_is_trusted_and_from_nobody_else() {
+    let (hop, other) = (Identity::new("hop"), Identity::new("other"));
+    let mut settings = settings(&json!({ "mtls": {} }));
+    settings.policy["attributes"]["certainty"] =
+        json!({ "type": "number", "header": "x-agent-certainty" });
+    settings.policy["trusted_hops"] = json!([hop.digits()]);
+    settings.policy["agents"][SUPPORT_BOT]["require"] = json!(["agent.certainty >= 0.8"]);
+    let secure = Secure::start("hop", settings, UNBELIEVED);
+    let token = acting(SUPPORT_BOT, ADA, "crm.read").sign(&secure.lab.cast.login).unwrap();
+    let read = Request::get("/v1/contacts").bearer(&token);
+    let sure = read.clone().header("x-agent-certainty", "0.9");
+    for _ in 0..4 {
+        assert_eq!(secure.send(&sure, Some(&hop)).status, 200);
+        for client in [None, Some(&other)] {
+            assert_eq!(code(&secure.send(&sure, client)), "condition_error");
+        }
+    }
+    let unsure = read.clone().header("x-agent-certainty", "0.7");
+    assert_eq!(code(&secure.send(&unsure, Some(&hop))), "condition_failed");
+    assert_eq!(code(&secure.send(&read, Some(&hop))), "condition_error");
+    let twice = sure.header("x-agent-certainty", "1");
+    assert_eq!(code(&secure.send(&twice, Some(&hop))), "attribute_invalid");
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::problem::{Path, Problem, Problems};
-use super::wire;
+use super::{DetailTypes, wire};
 use crate::binding::Checks;
 use crate::route::{Pattern, Segment};
 use crate::token::Algorithm;
@@ -30,6 +30,7 @@ impl Resource {
         written: wire::Resource,
         issuers: impl Iterator<Item = &'a str>,
         scopes: impl Iterator<Item = &'a str>,
+        details: &DetailTypes,
         (checks, is_dpop_required): (&Checks, bool),
         problems: &mut Problems,
     ) -> Option<Self> {
@@ -65,6 +66,10 @@ impl Resource {
             if let Some(dpop) = &checks.dpop {
                 let names: Vec<_> = dpop.algorithms.iter().map(Algorithm::name).collect();
                 members.insert("dpop_signing_alg_values_supported".to_owned(), names.into());
+            }
+            if !details.is_empty() {
+                let names: Vec<_> = details.keys().map(String::as_str).collect();
+                members.insert("authorization_details_types_supported".to_owned(), names.into());
             }
             let flags = [
                 ("dpop_bound_access_tokens_required", is_dpop_required),

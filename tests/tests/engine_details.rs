@@ -3,7 +3,7 @@
 
 use postern_cli::mint::AccessToken;
 use postern_tests::engine::{
-    AUDIENCE, Call, Gate, Outcome, call, compact, policy, problems, token,
+    AUDIENCE, Call, Gate, Outcome, call, compact, get, policy, problems, token,
 };
 use serde_json::{Value, json};
 
@@ -153,6 +153,17 @@ fn a_policy_without_types_takes_no_notice_of_details() {
     assert_eq!(outcome.code(), "insufficient_scope");
     // And who needs none is none the worse for them.
     assert_eq!(ask(&policy(), call("GET", "/v1/contacts"), &ada(&json!("?"))).code(), "allow");
+}
+
+#[test]
+fn the_metadata_of_the_resource_names_the_types() {
+    let metadata = |policy: &Value| {
+        let reply = Gate::new(policy).ask(&get("/.well-known/oauth-protected-resource/crm"));
+        serde_json::from_str::<Value>(&reply.reply().body).unwrap()
+    };
+    let member = "authorization_details_types_supported";
+    assert_eq!(metadata(&knowing())[member], json!(["contact", "export"]));
+    assert_eq!(metadata(&policy()).get(member), None);
 }
 
 #[test]
