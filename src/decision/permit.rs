@@ -162,9 +162,9 @@ impl Engine {
             *place = Some((Charge { limit, key, cost, zone }, rule.counts_cost));
         }
         let mut leases = self.leases.try_borrow_mut().map_err(|_| Denial::NotReady)?;
-        let usages = limit::take(&mut leases, host, facts.now, charges(enforced))?;
+        let usages = limit::take(&mut leases, host, facts.now, charges(&enforced))?;
         if tried.iter().any(Option::is_some)
-            && let Err(refused) = limit::take(&mut leases, host, facts.now, charges(tried))
+            && let Err(refused) = limit::take(&mut leases, host, facts.now, charges(&tried))
         {
             charged.shadow = Some(refused.into());
         }
@@ -179,10 +179,10 @@ impl Engine {
 }
 
 /// The charges that there are.
-fn charges(
-    of: [Option<(Charge<'_>, bool)>; MAX_LIMITS],
-) -> impl Iterator<Item = Charge<'_>> + Clone {
-    of.into_iter().flatten().map(|(charge, _)| charge)
+fn charges<'a, 'l: 'a>(
+    of: &'a [Option<(Charge<'l>, bool)>; MAX_LIMITS],
+) -> impl Iterator<Item = Charge<'l>> + Clone + 'a {
+    of.iter().flatten().map(|(charge, _)| *charge)
 }
 
 /// Whose bucket, and of which of their requests.
