@@ -205,7 +205,7 @@ struct Charged {
     /// What was reserved for it.
     receipts: Box<[Receipt]>,
     /// The quotas that are nearly used up.
-    running_out: Option<String>,
+    running_out: Option<Box<str>>,
     /// Why a limit would have denied it that is not enforced.
     shadow: Option<Refusal>,
 }
@@ -223,7 +223,8 @@ impl Engine {
     pub fn new(mut policy: Policy, seed: [u8; 16]) -> Self {
         let candidate = policy.candidate.take();
         Self {
-            candidate: candidate.map(|policy| Box::new(Self::new(*policy, seed))),
+            // Another seed: who fetches for all is told by it.
+            candidate: candidate.map(|policy| Box::new(Self::new(*policy, seed.map(|byte| !byte)))),
             sessions: RefCell::default(),
             key_sessions: RefCell::default(),
             leases: RefCell::default(),

@@ -86,7 +86,9 @@ impl Engine {
         let keeps = seen.operation.is_some_and(|operation| operation.keep_credential) || is_shadow;
         let session = seen.session.as_ref();
         let limits = session.map(|session| session.limits(&self.policy)).filter(|_| !is_shadow);
-        let rate_limit = limits.zip(usages).and_then(|(limits, usages)| limits.tell(&usages));
+        let running_out = seen.charged.running_out.take();
+        let rate_limit = limits.zip(usages);
+        let rate_limit = rate_limit.and_then(|(limits, usages)| limits.tell(&usages, running_out));
         // Who is denied before all is known of them may be anybody.
         let is_denied = is_shadow && seen.shadow.is_some();
         let known = session.filter(|session| session.standing.is_ok() && !is_denied);

@@ -61,6 +61,7 @@ impl Engine {
         }
         seen.basis = basis;
         witness.saw(Step::Limited(&charged.usages));
+        charged.shadow.iter().for_each(|refusal| witness.saw(Step::Refused(refusal)));
         seen.shadow = charged.shadow;
         let usages = charged.usages;
         seen.charged = charged;

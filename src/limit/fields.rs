@@ -46,7 +46,7 @@ impl RateLimit {
 /// assert_eq!(value, r#""agent";q=60;w=60"#);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn write_policy(out: &mut String, limits: &[Limit]) {
+pub fn write_policy<'a>(out: &mut String, limits: impl IntoIterator<Item = &'a Limit>) {
     for limit in limits {
         open(out, limit);
         let (quota, window) = limit.told;

@@ -62,35 +62,31 @@ impl Rule {
 }
 
 impl Limits {
-    /// What a caller is told of these limits, if there are any.
-    pub fn tell(&self, usages: &Usages) -> Option<RateLimit> {
-        if self.limits.is_empty() {
+    /// What a caller is told of these limits, if there are any, and of those that are `running_out`.
+    pub fn tell(&self, usages: &Usages, running_out: Option<Box<str>>) -> Option<RateLimit> {
+        if self.field.is_empty() {
             return None;
         }
         let mut usage = String::with_capacity(64);
         write_usage(&mut usage, &self.limits, usages.iter());
-        let running_out = self.running_out(usages).map(String::into_boxed_str);
         Some(RateLimit { policy: Rc::clone(&self.field), usage, running_out })
     }
 
     /// The names of the quotas that are nearly used up, with commas between them.
-    pub fn running_out(&self, usages: &Usages) -> Option<String> {
-        let is_low = |limit: &&Limit| {
-            let of = |left: u32| u64::from(limit.size().saturating_sub(left)).saturating_mul(10);
-            let mut usages = usages.iter().filter(|usage| usage.is_of(limit));
-            limit.kind() == Kind::Quota
-                && usages.any(|usage| {
-                    of(usage.remaining) >= u64::from(limit.size()).saturating_mul(USED_TENTHS)
-                })
-        };
+    pub fn running_out(&self, usages: &Usages) -> Option<Box<str>> {
         let mut names = String::new();
-        for limit in self.limits.iter().filter(is_low) {
+        for usage in usages.iter().filter(|usage| usage.kind == Kind::Quota) {
+            let Some(limit) = self.limits.iter().find(|limit| usage.is_of(limit)) else { continue };
+            let used = u64::from(limit.size().saturating_sub(usage.remaining));
+            if used.saturating_mul(10) < u64::from(limit.size()).saturating_mul(USED_TENTHS) {
+                continue;
+            }
             if !names.is_empty() {
                 names.push_str(", ");
             }
             names.push_str(limit.name());
         }
-        (!names.is_empty()).then_some(names)
+        (!names.is_empty()).then(|| names.into())
     }
 }
 
@@ -149,7 +145,10 @@ pub(super) fn compile(
         }
     }
     let mut field = String::new();
-    write_policy(&mut field, &limits.limits);
+    let all = limits.limits.iter().zip(&limits.rules);
+    // Of what is only written down callers are told nothing.
+    let told = all.filter(|(_, rule)| rule.mode == Mode::Enforce).map(|(limit, _)| limit);
+    write_policy(&mut field, told);
     limits.field = field.into();
     limits
 }

@@ -161,6 +161,8 @@ fn a_limit_in_shadow_mode_denies_nobody_and_says_whom_it_would() {
     assert_eq!(shadows, [None, Some("rate_limited"), Some("rate_limited"), None]);
     assert_eq!(all[3].code(), "rate_limited");
     assert_eq!(all[0].response("ratelimit"), [r#""agent";r=2;t=1200"#]);
+    // Callers know nothing of it.
+    assert_eq!(all[0].response("ratelimit-policy"), [r#""agent";q=3;w=3600"#]);
 }
 
 #[test]

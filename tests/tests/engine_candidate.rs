@@ -158,3 +158,23 @@ fn a_policy_is_known_by_the_same_name_with_and_without_a_candidate() {
     };
     assert_eq!(version(policy()), version(trying(|_| {})));
 }
+
+#[test]
+fn what_both_need_is_fetched_once() {
+    let jwks = json!({ "url": "https://login.crm.example/keys", "cluster": "login" });
+    let mut policy = trying(|policy| policy["issuers"][0]["jwks"] = jwks.clone());
+    policy["issuers"][0]["jwks"] = jwks;
+    let gate = Gate::new(&policy);
+    gate.engine.tick(&gate.world);
+    let sent = gate.world.take_fetches();
+    assert_eq!(sent.len(), 1, "{sent:?}");
+    let body = key_set([key()]).to_string();
+    let response =
+        Response { status: Some(200), length: body.len(), body: body.as_bytes(), etag: b"" };
+    assert!(gate.engine.fetched(sent[0].call, &response, &gate.world).is_some());
+    gate.world.advance_millis(1_000);
+    gate.engine.tick(&gate.world);
+    assert_eq!(gate.world.take_fetches(), []);
+    let call = get("/v1/contacts").bearer(&user("crm.read"));
+    assert_eq!(verdicts(&gate.ask(&call)), ("allow".to_owned(), "allow"));
+}

@@ -263,3 +263,18 @@ fn a_change_has_them_run_again() {
     postern.kill().unwrap();
     postern.wait().unwrap();
 }
+
+#[test]
+fn what_a_limit_in_shadow_mode_would_deny_is_seen() {
+    let lab = Lab::new();
+    let policy = lab.read("policy.yaml");
+    let limit = "    - { per: agent, rate: 1/h, name: tried, mode: shadow }\n";
+    let policy = policy.replace("limits:\n  agents:\n", &format!("limits:\n  agents:\n{limit}"));
+    assert!(policy.contains("tried"), "{policy}");
+    lab.write("policy.yaml", &policy);
+    let test = "  - name: twice\n    given: bot\n    when: { request: GET /v1/contacts, times: 2 }\n    \
+                then: { decision: allow, shadow: rate_limited }\n";
+    lab.write("policy.test.yaml", &format!("{CALLERS}{test}"));
+    let ran = lab.run("test");
+    assert_eq!(ran.code, 0, "{ran}");
+}
