@@ -52,10 +52,61 @@ pub(crate) struct Case {
     now: i64,
 }
 
+/// What else a policy rules, or does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rules {
+    /// One limit, so wide that a worker takes units ahead of need.
+    Usual,
+    /// That, and a condition on the operation asked for: on the user, the agent, the request and the time.
+    Condition,
+    /// No limit at all.
+    Unlimited,
+    /// One limit that is counted in the shared store with each request.
+    Limit,
+    /// Five of them, each by another level.
+    FiveLimits,
+}
+
+impl Rules {
+    /// What a policy with them is called in figures.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Usual => "postern",
+            Self::Condition => "condition",
+            Self::Unlimited => "unlimited",
+            Self::Limit => "limit",
+            Self::FiveLimits => "five_limits",
+        }
+    }
+}
+
 impl Case {
-    /// The policy with a condition on the operation asked for: of the user, the agent, the request and
-    /// the time.
-    pub(crate) fn conditional(&self) -> Value {
+    /// The policy with these rules.
+    pub(crate) fn with(&self, rules: Rules) -> Value {
+        let counted = |per: &str| json!({ "per": per, "rate": "1000000/s", "burst": 500 });
+        match rules {
+            Rules::Usual => self.policy.clone(),
+            Rules::Condition => self.conditional(),
+            Rules::Unlimited => self.limited(json!([])),
+            Rules::Limit => self.limited(json!([counted("agent")])),
+            Rules::FiveLimits => self.limited(
+                ["agent", "user", "organization", "client", "route"]
+                    .map(counted)
+                    .into_iter()
+                    .collect(),
+            ),
+        }
+    }
+
+    fn limited(&self, limits: Value) -> Value {
+        let mut policy = self.policy.clone();
+        if let Some(agents) = policy.pointer_mut("/limits/agents") {
+            *agents = limits;
+        }
+        policy
+    }
+
+    fn conditional(&self) -> Value {
         let mut policy = self.policy.clone();
         let routes = policy.get_mut("routes").and_then(Value::as_array_mut).into_iter().flatten();
         for route in routes

@@ -6,7 +6,7 @@ use std::path::Path;
 use base64ct::{Base64, Encoding as _};
 use serde_json::{Value, json};
 
-use crate::case::{AUDIENCE, Case, ISSUER, PATH, USER};
+use crate::case::{AUDIENCE, Case, ISSUER, PATH, Rules, USER};
 use crate::envoy::Kit;
 
 /// One of the chains.
@@ -26,7 +26,7 @@ pub(crate) enum Chain {
     /// The same, without that memory: what one gets unless one asks for it.
     NativeUncached,
     /// Postern.
-    Postern,
+    Postern(Rules),
 }
 
 impl Chain {
@@ -37,7 +37,7 @@ impl Chain {
         Self::Calls,
         Self::NativeCached,
         Self::NativeUncached,
-        Self::Postern,
+        Self::Postern(Rules::Usual),
     ];
 
     /// What it is called in figures.
@@ -49,7 +49,7 @@ impl Chain {
             Self::Empty => "empty",
             Self::NativeCached => "native_cached",
             Self::NativeUncached => "native_uncached",
-            Self::Postern => "postern",
+            Self::Postern(rules) => rules.name(),
         }
     }
 
@@ -73,7 +73,9 @@ impl Chain {
             Self::Empty => vec![wasm_filter("empty", empty, &structure(&json!({})))],
             Self::NativeCached => native(case, json!({ "jwt_cache_size": 1000 })),
             Self::NativeUncached => native(case, Value::Null),
-            Self::Postern => vec![wasm_filter("postern", wasm, &structure(&case.policy))],
+            Self::Postern(rules) => {
+                vec![wasm_filter("postern", wasm, &structure(&case.with(rules)))]
+            }
         };
         filters.push(filter("router", "router.v3.Router", json!({})));
         bootstrap(filters)

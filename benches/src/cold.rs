@@ -10,7 +10,7 @@ use postern_cli::mint::Algorithm;
 use serde_json::{Value, json};
 
 use crate::Effort;
-use crate::case::Case;
+use crate::case::{Case, Rules};
 use crate::chain::Chain;
 use crate::cores::Cores;
 use crate::envoy::{Envoy, Kit};
@@ -73,7 +73,7 @@ fn of(name: &str, kit: &Kit, effort: &Effort, figures: &mut Figures) -> anyhow::
     let cores = Cores::apart();
     let start = |chain| Envoy::start(kit, chain, &cores);
     let (empty, function, postern) =
-        (start(Chain::Empty)?, start(Chain::Check)?, start(Chain::Postern)?);
+        (start(Chain::Empty)?, start(Chain::Check)?, start(Chain::Postern(Rules::Usual))?);
     let cost = |expected, envoy, script| {
         postern_demo::interrupt::check()?;
         let load = load::answered(expected, envoy, Tokens::InTurn(script), &cores, effort.round)?;

@@ -15,7 +15,7 @@ use postern_cli::mint::Algorithm;
 use serde_json::Value;
 
 use crate::Effort;
-use crate::case::{self, Case, Size};
+use crate::case::{self, Case, Rules, Size};
 use crate::figure::{Figures, Goal, median};
 
 /// How much more of something a policy must bear.
@@ -43,7 +43,7 @@ pub(crate) fn measure(effort: &Effort, figures: &mut Figures) -> anyhow::Result<
     }
     let name = "engine_condition";
     if figures.wants(name) {
-        let (none, one) = (engine(&case.policy)?, engine(&case.conditional())?);
+        let (none, one) = (engine(&case.policy)?, engine(&case.with(Rules::Condition))?);
         let difference = difference(&one, &none, &host, &credential)?;
         figures.add(name, difference, "us", Goal::AtMost(0.5));
     }

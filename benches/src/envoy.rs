@@ -175,18 +175,18 @@ impl Envoy {
     ///
     /// The system does not tell: it is no Linux.
     pub(crate) fn cpu_micros(&self) -> anyhow::Result<f64> {
-        /// Of the kernel's interface, whatever the kernel itself counts in.
-        const MICROS_PER_TICK: f64 = 10_000.0;
-        let path = format!("/proc/{}/stat", self.child.id());
-        let stat = fs::read_to_string(&path).with_context(|| format!("cannot read `{path}`"))?;
-        // After the name, which may have spaces in it: user time is the 12th field, then system.
-        let fields = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
-        let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
-        let ticks: Vec<f64> = ticks.collect::<Result<_, _>>()?;
-        if ticks.len() != 2 {
-            bail!("`{path}` is not as proc(5) says");
+        let path = format!("/proc/{}/task", self.child.id());
+        let mut nanos = 0.0;
+        for task in fs::read_dir(&path).with_context(|| format!("cannot read `{path}`"))? {
+            // Threads that end in between, as those that compile do, took no part in the load.
+            let Ok(times) = fs::read_to_string(task?.path().join("schedstat")) else { continue };
+            let time = times.split_whitespace().next().and_then(|time| time.parse::<f64>().ok());
+            nanos += time.with_context(|| format!("`{path}` is not as the kernel's docs say"))?;
         }
-        Ok(ticks.iter().sum::<f64>() * MICROS_PER_TICK)
+        if nanos <= 0.0 {
+            bail!("the kernel does not tell how long threads run: no CONFIG_SCHED_INFO");
+        }
+        Ok(nanos / 1_000.0)
     }
 
     fn log_tail(&self) -> String {

@@ -14,6 +14,7 @@ mod engine;
 mod envoy;
 mod figure;
 mod load;
+mod rules;
 mod side_by_side;
 mod wasm;
 
@@ -97,6 +98,7 @@ fn measure(quick: bool, figures: &mut Figures) -> anyhow::Result<()> {
     }
     if figures.wants_some("envoy") {
         side_by_side::measure(&effort, figures)?;
+        rules::measure(&effort, figures)?;
         cold::measure(&effort, figures)?;
     }
     Ok(())

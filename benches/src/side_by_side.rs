@@ -7,7 +7,7 @@ use std::time::Duration;
 use postern_cli::mint::Algorithm;
 
 use crate::Effort;
-use crate::case::Case;
+use crate::case::{Case, Rules};
 use crate::chain::Chain;
 use crate::cores::Cores;
 use crate::envoy::{Envoy, Kit};
@@ -86,7 +86,8 @@ fn report(rounds: &[Round], figures: &mut Figures) -> anyhow::Result<()> {
         (Chain::NativeUncached, Goal::AtLeast(2.0)),
     ] {
         let ratio = |round: &Round| {
-            let (ours, other) = (round.get(Chain::Postern.name())?, round.get(chain.name())?);
+            let (ours, other) =
+                (round.get(Chain::Postern(Rules::Usual).name())?, round.get(chain.name())?);
             Some(ours.rps / other.rps)
         };
         let ratio = median(rounds.iter().filter_map(ratio))?;
@@ -110,7 +111,8 @@ fn ready_later(effort: &Effort, kit: &Kit) -> anyhow::Result<f64> {
     let mut differences = Vec::new();
     for number in 1..=effort.starts {
         let bare = Envoy::start(kit, Chain::None, &cores)?.ready_after.as_secs_f64();
-        let ours = Envoy::start(kit, Chain::Postern, &cores)?.ready_after.as_secs_f64();
+        let ours =
+            Envoy::start(kit, Chain::Postern(Rules::Usual), &cores)?.ready_after.as_secs_f64();
         eprintln!("bench: start {number} of {}: {bare:.3} s, {ours:.3} s", effort.starts);
         differences.push(ours - bare);
     }

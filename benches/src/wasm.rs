@@ -8,7 +8,7 @@ use postern_cli::mint::Algorithm;
 use postern_tests::wasm_host::{Exchange, Filter, Profile, Proxy, Request};
 
 use crate::Effort;
-use crate::case::{self, Case};
+use crate::case::{self, Case, Rules};
 use crate::figure::{Figures, Goal, median};
 
 /// A proxy without signature checks of its own.
@@ -37,7 +37,7 @@ pub(crate) fn measure(effort: &Effort, figures: &mut Figures) -> anyhow::Result<
     figures.add("wasm_host_calls_allow", calls, "calls", Goal::AtMost(12.0));
     figures.add("wasm_fuel_allow_warm", fuel(&counted)?, "instructions", Goal::None);
 
-    case.policy = case.conditional();
+    case.policy = case.with(Rules::Condition);
     let conditional = fuel(&warm(&case, &token)?)? - fuel(&counted)?;
     figures.add("wasm_fuel_condition", conditional, "instructions", Goal::None);
 
