@@ -28,7 +28,7 @@ use crate::feed::{Feeds, News, Response, SignedBy};
 use crate::fields::Fields;
 use crate::host::{Host, Timestamp};
 use crate::introspection::Introspection;
-use crate::limit::{Leases, RateLimit, Receipt, Usages};
+use crate::limit::{Leases, Ledger, RateLimit, Receipt, Usages};
 use crate::policy::{Access, Amendments, Mode, Operation, Policy};
 use crate::principal::attributes::Values;
 use crate::route::NormalPath;
@@ -47,6 +47,8 @@ pub struct Engine {
     /// Those of API keys, apart: a key that comes as a token is none.
     key_sessions: RefCell<Sessions>,
     leases: RefCell<Leases>,
+    /// What it has of the limits that replicas share.
+    ledger: Ledger,
     nonces: Nonces,
     /// What a `DPoP` proof may be signed with, as challenges say it.
     dpop_algs: Option<String>,
@@ -222,9 +224,16 @@ impl Engine {
     /// Puts `policy` to work. `seed` is random: it keeps decision ids of different workers apart.
     pub fn new(mut policy: Policy, seed: [u8; 16]) -> Self {
         let candidate = policy.candidate.take();
+        let classes = [&policy.agent_limits, &policy.human_limits, &policy.key_limits];
+        let limits = classes.into_iter().flat_map(|class| &class.limits);
         Self {
+            ledger: Ledger::new(policy.shared_limits.take(), limits),
             // Another seed: who fetches for all is told by it.
-            candidate: candidate.map(|policy| Box::new(Self::new(*policy, seed.map(|byte| !byte)))),
+            candidate: candidate.map(|mut policy| {
+                // What is only tried takes nothing from anybody.
+                policy.shared_limits = None;
+                Box::new(Self::new(*policy, seed.map(|byte| !byte)))
+            }),
             sessions: RefCell::default(),
             key_sessions: RefCell::default(),
             leases: RefCell::default(),
@@ -251,6 +260,11 @@ impl Engine {
     /// The policy that is decided by.
     pub fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    /// What this worker has of the limits that replicas share.
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     /// What is fetched.

@@ -51,4 +51,6 @@ mod native;
 #[cfg(target_family = "wasm")]
 mod request;
 #[cfg(target_family = "wasm")]
+mod shared_limits;
+#[cfg(target_family = "wasm")]
 mod waiting;

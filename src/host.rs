@@ -72,6 +72,11 @@ pub trait Host {
         Err(HostError)
     }
 
+    /// Whether a [`Content::Message`] can be sent.
+    fn speaks_grpc(&self) -> bool {
+        false
+    }
+
     /// The address of whoever sent the request at hand, as the host writes it. `None` where it
     /// cannot be known: then nobody is told apart.
     fn source(&self) -> Option<Vec<u8>> {
@@ -146,8 +151,19 @@ pub struct Fetch<'a> {
     pub timeout_millis: u32,
     /// The edition that is there already (`If-None-Match`): it need not be sent again.
     pub known_etag: Option<&'a str>,
-    /// What is sent along, by `POST`; without it, it is a `GET`.
-    pub form: Option<Form<'a>>,
+    /// What is sent along.
+    pub content: Content<'a>,
+}
+
+/// What is sent along with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content<'a> {
+    /// Nothing, by `GET`.
+    Nothing,
+    /// A form, by `POST`.
+    Form(Form<'a>),
+    /// A message of gRPC with its length in front, by `POST` and HTTP/2.
+    Message(&'a [u8]),
 }
 
 /// A form (`application/x-www-form-urlencoded`), and who sends it.

@@ -11,13 +11,11 @@
 //! | [`source`](Source) | where an issuer is asked, and as whom |
 //! | `desk` | what one worker has asked, and how it goes on |
 //! | `answer` | what an issuer's answer means |
-//! | `breaker` | an issuer that fails is left alone for a while |
 //! | `news` | what an operator is told |
 //!
 //! Nothing of this is shared by workers: a token that two of them meet is asked about twice.
 
 mod answer;
-mod breaker;
 mod desk;
 mod news;
 mod source;

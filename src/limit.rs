@@ -16,6 +16,7 @@ mod meter;
 mod quota;
 mod rate;
 mod receipt;
+pub mod shared;
 mod slot;
 mod table;
 mod take;
@@ -32,6 +33,7 @@ pub use lease::{Leases, MAX_LEASES};
 pub use quota::{InvalidQuota, Quota};
 pub use rate::{InvalidRate, MAX_PERIOD_SECS, Rate};
 pub use receipt::Receipt;
+pub use shared::{Ledger, OnFailure, Service, Share};
 pub use take::{Charge, Refused, Usage, Usages, take};
 pub use window::Period;
 
@@ -90,6 +92,7 @@ pub struct Limit {
     /// Units in a full bucket.
     size: u32,
     meter: Meter,
+    share: Option<Share>,
 }
 
 impl Limit {
@@ -116,6 +119,7 @@ impl Limit {
             told: (rate.quota().get(), Some(rate.period_secs().get())),
             size: burst.get(),
             meter: Meter::Rate(gcra),
+            share: None,
         })
     }
 
@@ -140,6 +144,7 @@ impl Limit {
             told: (units, period.seconds()),
             size: units,
             meter: Meter::Quota(Window { units, period, offset: 0 }),
+            share: None,
         })
     }
 
@@ -147,6 +152,24 @@ impl Limit {
     #[must_use]
     pub fn of_kind(self, kind: Kind) -> Self {
         Self { kind, ..self }
+    }
+
+    /// The same, shared by replicas.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidLimit::Unit`] where it is counted by other spans of time than the service knows.
+    pub fn shared(self, share: Share) -> Result<Self, InvalidLimit> {
+        if shared::is_countable(&self) {
+            Ok(Self { share: Some(share), ..self })
+        } else {
+            Err(InvalidLimit::Unit)
+        }
+    }
+
+    /// What there is in a second, a minute, an hour, a day or a month, as it is written.
+    pub const fn quota_units(&self) -> u32 {
+        self.told.0
     }
 
     /// What the limit is called in the `RateLimit` fields.
@@ -204,6 +227,8 @@ pub enum InvalidLimit {
         /// The burst, too large for it.
         burst: NonZeroU32,
     },
+    /// It is shared, and of a span of time that no service counts by.
+    Unit,
     /// The name is not one that a field can carry.
     Name(String),
 }
@@ -216,6 +241,10 @@ impl fmt::Display for InvalidLimit {
                 "a burst of `{burst}` at `{rate}` takes more than 366 days to fill: \
                  expected at most `{}`",
                 Gcra::max_burst(*rate)
+            ),
+            Self::Unit => f.write_str(
+                "limits that replicas share are counted by seconds, minutes, hours, days or months: \
+                 expected a `rate` of one of these, such as `600/min`, or a `quota`",
             ),
             Self::Name(name) => write!(
                 f,

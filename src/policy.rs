@@ -75,7 +75,7 @@ use crate::api_key::ApiKeys;
 use crate::audit::Firewall;
 use crate::binding::Checks;
 use crate::feed::{Subscription, Url};
-use crate::limit::{Class, Rate};
+use crate::limit::{Class, Rate, Service};
 use crate::revocation::Revocations;
 use crate::route::Table;
 use vocabulary::Scope;
@@ -131,6 +131,8 @@ pub struct Policy {
     pub human_limits: Limits,
     /// How often API keys may be used.
     pub key_limits: Limits,
+    /// Who counts those of them that replicas share.
+    pub shared_limits: Option<Service>,
     /// The header of responses that says what a call has cost, in lower case.
     pub cost_header: Option<String>,
     /// How many tokens of one address may be refused, and how fast.
@@ -329,7 +331,8 @@ impl Policy {
             &mut scope,
             problems,
         );
-        let mut about = limits::About { permissions: &permissions, scope: &mut scope };
+        let is_shared = limits.shared.is_some();
+        let mut about = limits::About { permissions: &permissions, scope: &mut scope, is_shared };
         let mut compile = |written, class| limits::compile(written, class, &mut about, problems);
         let agent_limits = compile(limits.agents, Class::Agents);
         let human_limits = compile(limits.humans, Class::Humans);
@@ -342,6 +345,7 @@ impl Policy {
             agent_limits,
             human_limits,
             key_limits,
+            shared_limits: limits::service(limits.shared, problems),
             cost_header: limits::cost_header(limits.cost_header, problems),
             refused_tokens: limits::refused_tokens(limits.refused_tokens, problems),
             subscription: revocations::subscribe(revocations.feed.clone(), &trusted, problems),

@@ -7,7 +7,7 @@ use crate::authorize::facts::Facts;
 use crate::authorize::{self, details, elevation};
 use crate::denial::{Denial, Refusal};
 use crate::host::{Host, Timestamp};
-use crate::limit::{self, BucketKey, Charge, MAX_LIMITS, Receipt, digest};
+use crate::limit::{self, BucketKey, Charge, MAX_LIMITS, Receipt, Usages, digest};
 use crate::policy::{Mode, Operation, Per, PermissionId, Rule};
 use crate::principal::attributes;
 use crate::route::NormalPath;
@@ -162,10 +162,9 @@ impl Engine {
             let place = if rule.mode == Mode::Shadow { tried } else { enforced };
             *place = Some((Charge { limit, key, cost, zone }, rule.counts_cost));
         }
-        let mut leases = self.leases.try_borrow_mut().map_err(|_| Denial::NotReady)?;
-        let usages = limit::take(&mut leases, host, facts.now, charges(&enforced))?;
+        let usages = self.take(&enforced, host, facts.now)?;
         if tried.iter().any(Option::is_some)
-            && let Err(refused) = limit::take(&mut leases, host, facts.now, charges(&tried))
+            && let Err(refused) = self.take(&tried, host, facts.now)
         {
             charged.shadow = Some(refused.into());
         }
@@ -177,12 +176,33 @@ impl Engine {
         charged.running_out = limits.running_out(&usages);
         Ok(Charged { usages, ..charged })
     }
+
+    /// Charges all or none: this proxy's own count, and that of all replicas.
+    fn take(
+        &self,
+        all: &Charges<'_>,
+        host: &impl Host,
+        now: Timestamp,
+    ) -> Result<Usages, limit::Refused> {
+        let leases = self.leases.try_borrow_mut();
+        let mut leases = leases.map_err(|_| limit::Refused::Unavailable)?;
+        let is_shared = host.speaks_grpc();
+        if is_shared {
+            self.ledger.check(charges(all), now)?;
+        }
+        let mut usages = limit::take(&mut leases, host, now, charges(all))?;
+        if is_shared {
+            self.ledger.spend(charges(all), now, &mut usages);
+        }
+        Ok(usages)
+    }
 }
 
+/// What a request is to be charged, and whether as what it costs.
+type Charges<'l> = [Option<(Charge<'l>, bool)>; MAX_LIMITS];
+
 /// The charges that there are.
-fn charges<'a, 'l: 'a>(
-    of: &'a [Option<(Charge<'l>, bool)>; MAX_LIMITS],
-) -> impl Iterator<Item = Charge<'l>> + Clone + 'a {
+fn charges<'a, 'l: 'a>(of: &'a Charges<'l>) -> impl Iterator<Item = Charge<'l>> + Clone + 'a {
     of.iter().flatten().map(|(charge, _)| *charge)
 }
 

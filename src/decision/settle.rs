@@ -19,7 +19,8 @@ impl Engine {
             _ => self.reported_cost(headers),
         };
         let Some(cost) = cost else { return };
-        receipts.iter().for_each(|receipt| receipt.settle(host, host.now(), cost));
+        let now = host.now();
+        receipts.iter().for_each(|receipt| receipt.settle(host, &self.ledger, now, cost));
     }
 
     /// What the backend says that it has cost: nothing where it says so twice, or no number.

@@ -20,6 +20,8 @@ pub struct Response<'a> {
     /// What the server calls this edition of the document (RFC 9110 §8.8.3); empty where it does not
     /// say.
     pub etag: &'a [u8],
+    /// The status of a call of gRPC, in the trailers or, where there is nothing else, the headers.
+    pub grpc_status: Option<u32>,
 }
 
 /// What an answer says of a document.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use sha2::{Digest, Sha256};
 
 use super::SECOND;
-use crate::host::Fetch;
+use crate::host::{Content, Fetch};
 
 /// The longest URL, in bytes.
 const MAX_URL_BYTES: usize = 2_048;
@@ -66,7 +66,7 @@ impl Source {
             path: url.path(),
             timeout_millis: self.timeout.saturating_mul(1_000),
             known_etag: Some(known).filter(|known| !known.is_empty()),
-            form: None,
+            content: Content::Nothing,
         }
     }
 

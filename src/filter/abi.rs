@@ -23,6 +23,7 @@ pub(super) enum Map {
     Request = 0,
     Response = 2,
     CallResponse = 6,
+    CallResponseTrailers = 7,
 }
 
 /// How loud a log line is.

@@ -28,6 +28,8 @@ pub(super) struct Capability {
     pub(super) shows_certificates: bool,
     /// It checks signatures itself, and does it right.
     pub(super) verifies_signatures: bool,
+    /// A request that it sends for the filter may be a call of gRPC.
+    pub(super) speaks_grpc: bool,
     /// The value of a header is shown as a whole, commas and all.
     pub(super) shows_whole_headers: bool,
     /// The most header fields of a request that are surely all there are.
@@ -46,6 +48,7 @@ const ENVOY: Capability = Capability {
     shows_certificates: true,
     // Asked for where it may be there.
     verifies_signatures: false,
+    speaks_grpc: false,
     shows_whole_headers: true,
     max_headers: pairs::MAX_HEADERS,
     // 0 would overwrite unconditionally; a present key has any version but this.
@@ -62,6 +65,7 @@ const NGINX: Capability = Capability {
     shows_source: true,
     shows_certificates: false,
     verifies_signatures: false,
+    speaks_grpc: false,
     shows_whole_headers: true,
     max_headers: 99,
     cas_if_absent: 0,
@@ -115,7 +119,7 @@ pub(super) fn get() -> Capability {
             let verifies_signatures = is_envoy && native::works();
             let by = if verifies_signatures { "the proxy" } else { "the filter" };
             abi::log(Level::Info, &format!("signatures of ES256 and RSA are checked by {by}"));
-            Capability { verifies_signatures, ..ENVOY }
+            Capability { verifies_signatures, speaks_grpc: is_envoy, ..ENVOY }
         }
         Err(_) => return UNKNOWN,
     };

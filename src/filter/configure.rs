@@ -1,7 +1,7 @@
 //! Plugin configuration -> engine.
 
 use super::abi::{self, Level};
-use super::{context, feeds, memory};
+use super::{context, feeds, memory, shared_limits};
 use crate::decision::Engine;
 use crate::policy::problem::{Problem, Problems, Severity};
 use crate::policy::{self, Mode};
@@ -57,6 +57,10 @@ fn read(size: usize) -> Result<Engine, Problems> {
     let policy = policy::load(&bytes)?;
     if policy.mode == Mode::Shadow {
         abi::log(Level::Warn, "policy: nobody is denied anything, for it is in shadow mode");
+    }
+    // Elsewhere it is known at the first request.
+    if cfg!(feature = "nginx") && policy.shared_limits.is_some() {
+        abi::log(Level::Warn, shared_limits::LOCAL);
     }
     let seed = abi::random().map_err(|_| Problem::new("the proxy has no source of randomness"))?;
     Ok(Engine::new(policy, seed))

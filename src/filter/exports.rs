@@ -66,9 +66,9 @@ extern "C" fn proxy_on_http_call_response(
     call: u32,
     headers: u32,
     body_size: usize,
-    _trailers: u32,
+    trailers: u32,
 ) {
-    feeds::on_response(root, call, headers, body_size);
+    feeds::on_response(root, call, headers, body_size, trailers);
 }
 
 /// What nginx's module calls without looking whether it is there.

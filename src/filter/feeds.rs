@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use super::abi::{self, Level, Map};
 use super::host::Proxy;
-use super::{capability, context, introspection, pairs, waiting};
+use super::{capability, context, introspection, pairs, shared_limits, waiting};
 use crate::decision::Engine;
 use crate::feed::{Feed, MAX_RESPONSE_BYTES, News, Response};
 
@@ -69,22 +69,26 @@ pub(super) fn on_tick(root: u32) {
     let Some(engine) = context::root(root) else { return };
     if let Ok(host) = Proxy::new(capability::so_far()) {
         engine.tick(&host).iter().for_each(tell);
+        shared_limits::ask(&engine, &host);
         record(root, &engine, &host);
     }
     catch_up(root, &engine);
 }
 
 /// Takes the answer of a provider, of which the proxy has so many header fields and bytes.
-pub(super) fn on_response(root: u32, call: u32, headers: u32, size: usize) {
+pub(super) fn on_response(root: u32, call: u32, headers: u32, size: usize, trailers: u32) {
     let Some(engine) = context::root(root) else { return };
     // Without headers nobody answered.
-    let (status, etag) = if headers == 0 { (None, Vec::new()) } else { head() };
+    let Head { status, etag, grpc_status } =
+        if headers == 0 { Head::default() } else { head(trailers) };
     let is_read = status == Some(200) && (1..=MAX_RESPONSE_BYTES).contains(&size);
     let body = if is_read { abi::call_response_body(size).unwrap_or_default() } else { Vec::new() };
     if let Ok(host) = Proxy::new(capability::so_far()) {
-        let response = Response { status, length: size, body: &body, etag: &etag };
+        let response = Response { status, length: size, body: &body, etag: &etag, grpc_status };
         if engine.is_asked(call) {
             introspection::on_response(&engine, call, &response, &host);
+        } else if engine.ledger().is_asked(call) {
+            shared_limits::on_response(&engine, call, &response, &host);
         } else {
             engine.fetched(call, &response, &host).iter().for_each(tell);
             record(root, &engine, &host);
@@ -134,16 +138,38 @@ fn pace(root: u32, period: u32) -> bool {
     is_set
 }
 
-/// The status of the answer that came, and its `ETag`.
-fn head() -> (Option<u16>, Vec<u8>) {
+/// What the head of the answer that came says.
+#[derive(Default)]
+struct Head {
+    status: Option<u16>,
+    etag: Vec<u8>,
+    grpc_status: Option<u32>,
+}
+
+/// Of an answer with so many trailers.
+fn head(trailers: u32) -> Head {
     let buffer = abi::header_pairs(Map::CallResponse).unwrap_or_default();
-    let Ok(headers) = pairs::parse(&buffer) else { return (None, Vec::new()) };
-    let find = |wanted: &[u8]| {
-        let field = headers.list.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
-        field.map(|(_, value)| *value).unwrap_or_default()
-    };
-    let status = std::str::from_utf8(find(b":status")).ok().and_then(|text| text.parse().ok());
-    (status, find(b"etag").to_vec())
+    let Ok(headers) = pairs::parse(&buffer) else { return Head::default() };
+    let mut grpc_status = number(field(&headers.list, GRPC_STATUS));
+    if trailers > 0 {
+        let buffer = abi::header_pairs(Map::CallResponseTrailers).unwrap_or_default();
+        let trailers = pairs::parse(&buffer).ok();
+        let status = trailers.and_then(|trailers| number(field(&trailers.list, GRPC_STATUS)));
+        grpc_status = grpc_status.or(status);
+    }
+    let status = number(field(&headers.list, b":status"));
+    Head { status, etag: field(&headers.list, b"etag").to_vec(), grpc_status }
+}
+
+const GRPC_STATUS: &[u8] = b"grpc-status";
+
+fn field<'a>(fields: &[pairs::Pair<'a>], wanted: &[u8]) -> &'a [u8] {
+    let field = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+    field.map(|(_, value)| *value).unwrap_or_default()
+}
+
+fn number<T: std::str::FromStr>(text: &[u8]) -> Option<T> {
+    std::str::from_utf8(text).ok()?.parse().ok()
 }
 
 fn tell(news: &News) {

@@ -8,7 +8,7 @@ use crate::binding::parse_digest;
 use std::borrow::Cow;
 
 use crate::host::{
-    Expected, Fetch, Host, HostError, SignatureCheck, Stored, Swap, Timestamp, key_aside,
+    Content, Expected, Fetch, Host, HostError, SignatureCheck, Stored, Swap, Timestamp, key_aside,
 };
 
 /// Envoy's property with the SHA-256 of the client's certificate, in hexadecimal digits.
@@ -73,9 +73,10 @@ impl Host for Proxy {
     }
 
     fn fetch(&self, fetch: &Fetch<'_>) -> Result<u32, HostError> {
-        let (method, accept): (&[u8], &[u8]) = match fetch.form {
-            None => (b"GET", b"application/jwk-set+json, application/json, application/jwt, application/statuslist+jwt"),
-            Some(_) => (b"POST", b"application/json"),
+        let (method, accept): (&[u8], &[u8]) = match fetch.content {
+            Content::Nothing => (b"GET", b"application/jwk-set+json, application/json, application/jwt, application/statuslist+jwt"),
+            Content::Form(_) => (b"POST", b"application/json"),
+            Content::Message(_) => (b"POST", b"application/grpc"),
         };
         let mut headers: Vec<Pair<'_>> = vec![
             (b":method", method),
@@ -89,17 +90,30 @@ impl Host for Proxy {
             let pair: Pair<'_> = (b"if-none-match", etag.as_bytes());
             pair
         }));
-        if let Some(form) = &fetch.form {
-            headers.push((b"content-type", b"application/x-www-form-urlencoded"));
-            headers.extend(form.authorization.map(|value| {
-                let pair: Pair<'_> = (b"authorization", value.as_bytes());
-                pair
-            }));
-        }
+        let body = match &fetch.content {
+            Content::Nothing => &[][..],
+            Content::Form(form) => {
+                headers.push((b"content-type", b"application/x-www-form-urlencoded"));
+                headers.extend(form.authorization.map(|value| {
+                    let pair: Pair<'_> = (b"authorization", value.as_bytes());
+                    pair
+                }));
+                form.fields.as_bytes()
+            }
+            Content::Message(message) => {
+                let grpc: [Pair<'_>; 2] =
+                    [(b"content-type", b"application/grpc"), (b"te", b"trailers")];
+                headers.extend(grpc);
+                message
+            }
+        };
         let headers = pairs::serialize(&headers).ok_or(HostError)?;
-        let body = fetch.form.map_or("", |form| form.fields).as_bytes();
         abi::http_call(fetch.upstream.as_bytes(), &headers, body, fetch.timeout_millis)
             .map_err(|_| HostError)
+    }
+
+    fn speaks_grpc(&self) -> bool {
+        self.capability.speaks_grpc
     }
 
     fn source(&self) -> Option<Vec<u8>> {

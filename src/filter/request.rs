@@ -6,7 +6,7 @@ use super::abi::{self, Level, Map};
 use super::capability::{self, Capability};
 use super::host::Proxy;
 use super::pairs::{self, Pair};
-use super::{context, counters, edit, waiting};
+use super::{context, counters, edit, shared_limits, waiting};
 use crate::audit::Record;
 use crate::decision::{Answer, Attempt, Engine, Request};
 use crate::denial::{Denial, Refusal, Reply, Told, Wait};
@@ -137,6 +137,8 @@ fn decide(stream: u32, hold: &dyn Fn(u32, &Engine, Wait) -> bool) -> Result<Verd
         }
         Attempt::Undecided(_) => engine.decide(&request, &host, &mut ()),
     };
+    shared_limits::check(&engine, &host);
+    shared_limits::ask_after(stream, &engine);
     if let Some(shadow) = &decision.shadow {
         counters::count(shadow);
     }

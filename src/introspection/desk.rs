@@ -6,11 +6,11 @@ use std::fmt;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-use super::breaker::Breaker;
 use super::{Failure, News, SECOND, Source, answer};
+use crate::breaker::Breaker;
 use crate::denial::{Denial, Refusal, Wait};
 use crate::feed::{self, Response};
-use crate::host::{Fetch, Form, Host, Timestamp};
+use crate::host::{Content, Fetch, Form, Host, Timestamp};
 use crate::throttle::{Debit, Digest, Refused};
 use crate::token::{self, IssuerId};
 
@@ -207,7 +207,7 @@ impl Introspection {
                 path: seat.source.url.path(),
                 timeout_millis: seat.source.timeout.saturating_mul(1_000),
                 known_etag: None,
-                form: Some(Form {
+                content: Content::Form(Form {
                     authorization: seat.source.authorization().as_deref(),
                     fields: &fields,
                 }),

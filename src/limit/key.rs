@@ -50,6 +50,18 @@ impl BucketKey {
         Self { slot: u16::from_le_bytes([low, high]), tag: tag.max(CROWD + 1) }
     }
 
+    /// All of it, in hexadecimal digits.
+    pub(super) fn digits(self) -> [u8; 20] {
+        let [a, b] = self.slot.to_be_bytes();
+        let [c, d, e, f, g, h, i, j] = self.tag.to_be_bytes();
+        let mut digits = [0; 20];
+        for (pair, byte) in digits.as_chunks_mut().0.iter_mut().zip([a, b, c, d, e, f, g, h, i, j])
+        {
+            *pair = [hex(byte >> 4), hex(byte)];
+        }
+        digits
+    }
+
     /// The key of the shared store under which the slot of this bucket lies.
     pub(super) fn store_key(self, class: Class, index: u8) -> StoreKey {
         let [high, low] = self.slot.to_be_bytes();

@@ -65,7 +65,7 @@ impl Leases {
 
     /// Keeps the units from `next` to `end`.
     pub(super) fn keep(&mut self, charge: &Charge<'_>, next: u64, end: u64) {
-        let lease = Lease { bucket: bucket(charge), next, end };
+        let lease = Lease { bucket: charge.bucket(), next, end };
         if self.leases.is_empty() {
             self.leases = vec![Lease { next: 0, end: 0, ..lease }; MAX_LEASES];
         }
@@ -77,12 +77,8 @@ impl Leases {
 
 impl Lease {
     fn is_of(&self, charge: &Charge<'_>) -> bool {
-        self.bucket == bucket(charge)
+        self.bucket == charge.bucket()
     }
-}
-
-fn bucket(charge: &Charge<'_>) -> (Class, u8, BucketKey) {
-    (charge.limit.class, charge.limit.index, charge.key)
 }
 
 fn place(charge: &Charge<'_>) -> usize {

@@ -5,6 +5,7 @@ use super::meter::Meter;
 use super::table;
 use super::take::{Charge, Usage};
 use super::window;
+use super::{BucketKey, Class, Ledger};
 use crate::host::{Host, Timestamp};
 
 /// What was reserved for a call.
@@ -16,6 +17,8 @@ pub struct Receipt {
     /// The bucket right after.
     state: u64,
     reserved: u32,
+    /// Of a limit that replicas share.
+    shared: Option<(Class, u8, BucketKey)>,
 }
 
 impl Receipt {
@@ -30,13 +33,17 @@ impl Receipt {
             meter,
             state: usage.state,
             reserved: charge.cost,
+            shared: charge.limit.share.map(|_| charge.bucket()),
         })
     }
 
     /// Counts `cost` in the place of what was reserved, if the window has not passed. What is more
     /// than there was is counted too: the next call has to wait for it.
-    pub fn settle(&self, host: &impl Host, now: Timestamp, cost: u32) {
+    pub fn settle(&self, host: &impl Host, ledger: &Ledger, now: Timestamp, cost: u32) {
         let (place, now) = ((self.tag, self.meter), now.as_nanos());
+        if let Some(bucket) = self.shared {
+            ledger.settle(bucket, self.reserved, cost, now);
+        }
         table::change(host, &self.key, place, now, |state| {
             window::correct(state, self.state, self.reserved, cost)
         });

@@ -26,6 +26,11 @@ impl Charge<'_> {
     pub(super) const fn meter(&self) -> Meter {
         self.limit.meter.in_zone(self.zone)
     }
+
+    /// Whose bucket of which limit.
+    pub(super) const fn bucket(&self) -> (Class, u8, BucketKey) {
+        (self.limit.class, self.limit.index, self.key)
+    }
 }
 
 /// What a bucket holds after a request.
@@ -59,6 +64,12 @@ impl Usage {
         }
     }
 
+    /// Of a bucket in which nothing will be for so many nanoseconds.
+    pub(super) const fn used_up(charge: &Charge<'_>, until_more: u64) -> Self {
+        let Limit { class, index, kind, .. } = *charge.limit;
+        Self { class, index, kind, remaining: 0, until_more, state: 0 }
+    }
+
     /// Whether it is of `limit`.
     pub fn is_of(&self, limit: &Limit) -> bool {
         (self.class, self.index) == (limit.class, limit.index)
@@ -73,6 +84,14 @@ impl Usages {
     /// One by one, in the order of the charges.
     pub fn iter(&self) -> impl Iterator<Item = Usage> {
         self.0.iter().flatten().copied()
+    }
+
+    /// Tells that no more than so many units are left in the bucket of a charge.
+    pub(super) fn cap(&mut self, charge: &Charge<'_>, left: u32) {
+        let mut usages = self.0.iter_mut().flatten();
+        if let Some(usage) = usages.find(|usage| usage.is_of(charge.limit)) {
+            usage.remaining = usage.remaining.min(left);
+        }
     }
 }
 

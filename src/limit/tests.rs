@@ -11,7 +11,8 @@ use proptest::prelude::*;
 
 use super::gcra::NANOS_PER_SEC;
 use super::{
-    BucketKey, Charge, Class, Leases, Limit, Period, Quota, Rate, Receipt, Refused, SLOTS, Usages,
+    BucketKey, Charge, Class, Leases, Ledger, Limit, Period, Quota, Rate, Receipt, Refused, SLOTS,
+    Usages,
 };
 use crate::host::{Expected, Host, Timestamp};
 use memory::Memory;
@@ -375,7 +376,7 @@ proptest! {
                         let usages = take(&worker, now, &[charge]).ok()?;
                         let receipt = Receipt::of(&charge, &usages.iter().next().unwrap()).unwrap();
                         if fails {
-                            receipt.settle(&worker, now, 0);
+                            receipt.settle(&worker, &Ledger::default(), now, 0);
                         }
                         Some(if fails { 0 } else { cost })
                     });

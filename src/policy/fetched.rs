@@ -102,7 +102,11 @@ pub(super) fn url(text: &str, here: &Path, name: &str, problems: &mut Problems) 
     Some(url)
 }
 
-fn cluster(written: Option<String>, here: &Path, problems: &mut Problems) -> Option<String> {
+pub(super) fn cluster(
+    written: Option<String>,
+    here: &Path,
+    problems: &mut Problems,
+) -> Option<String> {
     let Some(cluster) = written else {
         let message = "it is fetched through an upstream of the proxy: expected `cluster` too";
         complain(problems, here, "", message);

@@ -1,5 +1,7 @@
 //! The policy's limits, for agents, for humans and for API keys.
 
+mod shared;
+
 use std::num::NonZeroU32;
 use std::rc::Rc;
 
@@ -18,6 +20,7 @@ use crate::limit::{
 
 use super::wire::Mode;
 pub use super::wire::Per;
+pub(super) use shared::service;
 
 /// How many tokens of one address may be refused. A flood of them takes half a hundredth of a core
 /// where the proxy checks signatures, and a fifteenth where the filter does.
@@ -115,6 +118,8 @@ pub(super) fn cost_header(written: Option<String>, problems: &mut Problems) -> O
 pub(super) struct About<'a, 's> {
     pub(super) permissions: &'a Permissions,
     pub(super) scope: &'a mut Scope<'s>,
+    /// Whether there is a service that counts limits which replicas share.
+    pub(super) is_shared: bool,
 }
 
 /// Reads the limits of one class; what is wrong goes to `problems`.
@@ -138,6 +143,7 @@ pub(super) fn compile(
         let here = place.join(usize::from(index));
         check_per(written.per.as_slice(), class, &here.join("per"), problems);
         let limit = bucket(&written, (class, index), &limits, &here, problems);
+        let limit = shared::share(&written, limit, about.is_shared, &here, problems);
         let rule = rule(written, about, &here, problems);
         if let Some(limit) = limit {
             limits.limits.push(limit);

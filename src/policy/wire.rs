@@ -30,7 +30,7 @@ pub use consent::{Consent, ConsentTerm};
 pub use delegation::{Delegation, DelegationPair};
 pub use grant::Grant;
 pub use introspection::Introspection;
-pub use limit::{Cost, Counts, Limit, Limits, Per, Pers};
+pub use limit::{Cost, Counts, Limit, Limits, OnFailure, Per, Pers, SharedLimits};
 pub use organization::Organization;
 pub use revocations::{IssuedBefore, RevocationFeed, Revocations, Revoked, WhenStale};
 pub use step_up::StepUp;

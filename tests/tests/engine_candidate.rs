@@ -131,8 +131,12 @@ fn the_candidate_has_what_it_needs_fetched_and_nobody_waits_for_it() {
     let sent = gate.world.take_fetches();
     assert_eq!(sent.len(), 1, "{sent:?}");
     let body = key_set([key()]).to_string();
-    let response =
-        Response { status: Some(200), length: body.len(), body: body.as_bytes(), etag: b"" };
+    let response = Response {
+        status: Some(200),
+        length: body.len(),
+        body: body.as_bytes(),
+        ..Response::default()
+    };
     assert!(gate.engine.fetched(sent[0].call, &response, &gate.world).is_some());
     assert_eq!(verdicts(&gate.ask(&call)), ("allow".to_owned(), "allow"));
 }
@@ -169,8 +173,12 @@ fn what_both_need_is_fetched_once() {
     let sent = gate.world.take_fetches();
     assert_eq!(sent.len(), 1, "{sent:?}");
     let body = key_set([key()]).to_string();
-    let response =
-        Response { status: Some(200), length: body.len(), body: body.as_bytes(), etag: b"" };
+    let response = Response {
+        status: Some(200),
+        length: body.len(),
+        body: body.as_bytes(),
+        ..Response::default()
+    };
     assert!(gate.engine.fetched(sent[0].call, &response, &gate.world).is_some());
     gate.world.advance_millis(1_000);
     gate.engine.tick(&gate.world);

@@ -367,7 +367,7 @@ proptest! {
         workers.answer(&next(&workers), 200, r#"{"subjects":[{"id":"ada"}]}"#);
         for status in [status, 200, 304] {
             let response =
-                Response { status: Some(status), length: body.len(), body: &body, etag: &etag };
+                Response { status: Some(status), length: body.len(), body: &body, etag: &etag, ..Response::default() };
             workers.respond(&next(&workers), &response);
             let code = workers.gates[0].ask(&read(&user("crm.read"))).code();
             // Only what is a list, and says otherwise, changes anything.
@@ -375,7 +375,7 @@ proptest! {
             prop_assert!(code == "revoked_token" || is_list, "{code} {body:?}");
         }
         let workers = Workers::new(1, &discovering("openid-configuration"));
-        let response = Response { status: Some(200), length: body.len(), body: &body, etag: &etag };
+        let response = Response { status: Some(200), length: body.len(), body: &body, etag: &etag, ..Response::default() };
         prop_assert!(workers.respond(&next(&workers), &response).is_some_and(|news| news.is_failure()));
     }
 }

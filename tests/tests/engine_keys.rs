@@ -307,7 +307,8 @@ fn an_answer_that_is_no_key_set_changes_nothing() {
             break sent.clone();
         }
     };
-    let half = Response { status: Some(200), length: 1_000, body: &[b' '; 500], etag: b"" };
+    let half =
+        Response { status: Some(200), length: 1_000, body: &[b' '; 500], ..Response::default() };
     let news = workers.respond(&sent, &half).unwrap();
     assert!(matches!(news, News::Failed { failure: Failure::Broken, .. }), "{news}");
 }
@@ -405,8 +406,12 @@ fn an_answer_that_comes_late_does_not_bring_old_keys_back() {
 fn an_answer_that_nobody_asked_for_is_nothing() {
     let (workers, key) = (Workers::new(1, &remote()), key("a"));
     let body = key_set([&key]).to_string();
-    let response =
-        Response { status: Some(200), length: body.len(), body: body.as_bytes(), etag: b"" };
+    let response = Response {
+        status: Some(200),
+        length: body.len(),
+        body: body.as_bytes(),
+        ..Response::default()
+    };
     for call in [0, 1, 77, u32::MAX] {
         assert_eq!(workers.gates[0].engine.fetched(call, &response, &workers.world), None);
     }

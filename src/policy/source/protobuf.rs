@@ -6,13 +6,12 @@
 
 #[cfg(test)]
 pub(super) mod tests;
-mod wire;
 
 use serde_json::{Map, Value};
 
-use self::wire::Wire;
 use super::{LIMITS, number};
 use crate::policy::problem::{Problem, quoted};
+use crate::protobuf::{Malformed, Wire};
 
 /// Reads a `google.protobuf.Struct` within [`LIMITS`]; fields that the message does
 /// not define are skipped.
@@ -72,7 +71,8 @@ impl Reader {
                 continue;
             }
             let index = list.len();
-            let element = field.bytes().and_then(|bytes| self.value(bytes, depth));
+            let element =
+                field.bytes().map_err(Problem::from).and_then(|bytes| self.value(bytes, depth));
             list.push(element.map_err(|problem| problem.under(index))?);
         }
         Ok(Value::Array(list))
@@ -133,6 +133,12 @@ fn enter(depth: usize) -> Result<usize, Problem> {
     depth.checked_sub(1).ok_or_else(|| Problem::new("nested too deeply"))
 }
 
-fn malformed(what: &str) -> Problem {
-    Problem::new(format!("not a `google.protobuf.Struct`: found {what}"))
+fn malformed(what: &'static str) -> Problem {
+    Malformed(what).into()
+}
+
+impl From<Malformed> for Problem {
+    fn from(Malformed(what): Malformed) -> Self {
+        Self::new(format!("not a `google.protobuf.Struct`: found {what}"))
+    }
 }

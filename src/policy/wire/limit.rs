@@ -7,6 +7,7 @@ use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::{Condition, Mode};
+use crate::policy::duration::Seconds;
 
 /// How often a caller may call.
 #[derive(Debug, Default, Deserialize)]
@@ -19,11 +20,27 @@ pub struct Limits {
     pub humans: Vec<Limit>,
     /// For API keys.
     pub keys: Vec<Limit>,
+    /// The service that counts those of them that are `shared`.
+    pub shared: Option<SharedLimits>,
     /// The header of the backend's responses that says what a call has cost after all.
     pub cost_header: Option<String>,
     /// How many tokens that are refused in the end one address may send to one worker, before
     /// no more are tried for a while: `1000/10s` when left out.
     pub refused_tokens: Option<String>,
+}
+
+/// A service that counts limits for all replicas, by Envoy's rate limit protocol
+/// (`envoy.service.ratelimit.v3`).
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, expecting = "a rate limit service")]
+pub struct SharedLimits {
+    /// The cluster through which the proxy gets there; it has to speak HTTP/2.
+    pub cluster: String,
+    /// What the service calls these limits; `postern` when left out.
+    pub domain: Option<String>,
+    /// How long it has to answer, at most `10s`; `1s` when left out. No request waits for it.
+    pub timeout: Option<Seconds>,
 }
 
 /// A limit: exactly one of `rate` and `quota`.
@@ -56,6 +73,26 @@ pub struct Limit {
     /// Whether it is enforced, or only written down what it would deny.
     #[serde(default)]
     pub mode: Mode,
+    /// Whether it holds for all replicas together, as the service of `limits.shared` counts it.
+    #[serde(default)]
+    pub shared: bool,
+    /// What becomes of calls while that service does not answer; `closed` when left out.
+    pub on_failure: Option<OnFailure>,
+    /// How many units each worker may admit before the service has granted any: a six hundredth of the
+    /// limit, and at least 1, when left out.
+    pub overdraft: Option<u32>,
+}
+
+/// What becomes of calls while nobody counts a limit for all replicas.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// They are denied.
+    #[default]
+    Closed,
+    /// Each proxy counts for itself.
+    Local,
 }
 
 /// What a limit counts.

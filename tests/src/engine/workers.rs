@@ -35,7 +35,10 @@ impl Workers {
     /// Answers `sent`, whoever sent it.
     pub fn answer(&self, sent: &Sent, status: u16, body: &str) -> Option<News> {
         let body = body.as_bytes();
-        self.respond(sent, &Response { status: Some(status), length: body.len(), body, etag: b"" })
+        self.respond(
+            sent,
+            &Response { status: Some(status), length: body.len(), body, ..Response::default() },
+        )
     }
 
     /// Hands over an answer to `sent`, whoever sent it.
@@ -46,7 +49,7 @@ impl Workers {
 
     /// Nobody answers.
     pub fn silence(&self, sent: &Sent) -> Option<News> {
-        self.respond(sent, &Response { status: None, length: 0, body: b"", etag: b"" })
+        self.respond(sent, &Response { status: None, length: 0, body: b"", ..Response::default() })
     }
 
     /// Ticks, and answers all that is asked with `keys`; how often that was.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use postern::host::{
-    Expected, Fetch, Host, HostError, SignatureCheck, Stored, Swap, Timestamp, key_aside,
+    Content, Expected, Fetch, Host, HostError, SignatureCheck, Stored, Swap, Timestamp, key_aside,
 };
 
 use super::NOW;
@@ -48,6 +48,8 @@ pub struct Sent {
     pub timeout: u32,
     /// The form that is sent along, if there is one.
     pub form: Option<String>,
+    /// The message of gRPC that is sent along, if there is one.
+    pub message: Option<Vec<u8>>,
     /// Who sends it.
     pub authorization: Option<String>,
     /// The edition that need not be sent again.
@@ -197,10 +199,19 @@ impl Host for World {
         Ok([u8::try_from(number).unwrap_or(u8::MAX); 16])
     }
 
+    fn speaks_grpc(&self) -> bool {
+        true
+    }
+
     fn fetch(&self, fetch: &Fetch<'_>) -> Result<u32, HostError> {
         if !self.0.sends.get() {
             return Err(HostError);
         }
+        let (form, message) = match fetch.content {
+            Content::Nothing => (None, None),
+            Content::Form(form) => (Some(form), None),
+            Content::Message(message) => (None, Some(message.to_vec())),
+        };
         let call = self.0.writes.get().wrapping_add(1);
         self.0.writes.set(call);
         self.0.fetches.borrow_mut().push(Sent {
@@ -208,8 +219,9 @@ impl Host for World {
             upstream: fetch.upstream.to_owned(),
             url: format!("{}://{}{}", fetch.scheme, fetch.authority, fetch.path),
             timeout: fetch.timeout_millis,
-            form: fetch.form.map(|form| form.fields.to_owned()),
-            authorization: fetch.form.and_then(|form| form.authorization).map(str::to_owned),
+            form: form.map(|form| form.fields.to_owned()),
+            authorization: form.and_then(|form| form.authorization).map(str::to_owned),
+            message,
             known_etag: fetch.known_etag.map(str::to_owned),
             at: self.0.now.get().as_nanos(),
         });

@@ -18,6 +18,7 @@ const PLUGIN_CONFIGURATION: u32 = 7;
 const REQUEST_HEADERS: u32 = 0;
 const RESPONSE_HEADERS: u32 = 2;
 const CALL_RESPONSE_HEADERS: u32 = 6;
+const CALL_RESPONSE_TRAILERS: u32 = 7;
 
 pub(super) type Guest<'a> = Caller<'a, Vm>;
 
@@ -262,8 +263,14 @@ fn interrupt(guest: &mut Guest<'_>) -> Result<()> {
 }
 
 fn map_of<'a>(guest: &'a mut Guest<'_>, map: u32) -> Option<&'a mut HeaderMap> {
-    if map == CALL_RESPONSE_HEADERS {
-        return Some(&mut guest.data_mut().call_response.as_mut()?.headers);
+    match map {
+        CALL_RESPONSE_HEADERS => {
+            return Some(&mut guest.data_mut().call_response.as_mut()?.headers);
+        }
+        CALL_RESPONSE_TRAILERS => {
+            return Some(&mut guest.data_mut().call_response.as_mut()?.trailers);
+        }
+        _ => {}
     }
     let stream = guest.data_mut().stream.as_mut()?;
     match map {

@@ -59,6 +59,16 @@ pub struct Call {
 pub(super) struct CallResponse {
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
+    pub(super) trailers: HeaderMap,
+}
+
+impl Call {
+    /// Whether it is one of gRPC.
+    fn is_grpc(&self) -> bool {
+        let is_type =
+            |(name, value): &Field| name == b"content-type" && value == b"application/grpc";
+        self.headers.iter().any(is_type)
+    }
 }
 
 /// What the host's functions work on.
@@ -243,18 +253,22 @@ impl Worker {
     /// Hands over the answer to a call of `root`'s; `None`: nobody answered.
     pub(super) fn respond(&mut self, call: &Call, answer: Option<(u16, &[u8])>) -> Result<()> {
         self.at_root(call.root);
-        let (headers, size) = match answer {
-            None => (0, 0),
+        let (headers, size, trailers) = match answer {
+            None => (0, 0, 0),
             Some((status, body)) => {
                 let status = (b":status".to_vec(), status.to_string().into_bytes());
                 let headers = HeaderMap::new(Profile::Envoy, vec![status]);
                 let body = body.to_vec();
                 let size = u32::try_from(body.len())?;
-                self.vm().call_response = Some(CallResponse { headers, body });
-                (1, size)
+                let status = (b"grpc-status".to_vec(), b"0".to_vec());
+                let trailers = if call.is_grpc() { vec![status] } else { Vec::new() };
+                let count = u32::try_from(trailers.len())?;
+                let trailers = HeaderMap::new(Profile::Envoy, trailers);
+                self.vm().call_response = Some(CallResponse { headers, body, trailers });
+                (1, size, count)
             }
         };
-        let arguments = (call.root, call.id, headers, size, 0);
+        let arguments = (call.root, call.id, headers, size, trailers);
         self.call::<_, ()>("proxy_on_http_call_response", arguments)?;
         self.vm().call_response = None;
         self.park();

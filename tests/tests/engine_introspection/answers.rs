@@ -215,8 +215,12 @@ fn an_answer_that_the_proxy_did_not_hand_over_whole_is_none() {
     worker.0.attempt(&call(TOKEN)).unwrap_err();
     let sent = &worker.sent()[0];
     let body = active().to_string();
-    let response =
-        Response { status: Some(200), length: body.len() + 1, body: body.as_bytes(), etag: b"" };
+    let response = Response {
+        status: Some(200),
+        length: body.len() + 1,
+        body: body.as_bytes(),
+        ..Response::default()
+    };
     worker.0.engine.answered(sent.call, &response, worker.world());
     assert_eq!(worker.code(TOKEN), "not_ready");
 }

@@ -85,7 +85,7 @@ impl Worker {
     }
 
     fn answer(&self, sent: &Sent, status: Option<u16>, body: &[u8]) -> Option<News> {
-        let response = Response { status, length: body.len(), body, etag: b"" };
+        let response = Response { status, length: body.len(), body, ..Response::default() };
         self.0.engine.answered(sent.call, &response, self.world())
     }
 

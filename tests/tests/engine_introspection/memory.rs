@@ -142,7 +142,8 @@ fn an_answer_does_not_outlive_what_a_list_that_is_fetched_takes_back() {
     let tell = |list: &[u8]| {
         let sent = worker.sent();
         assert_eq!(sent.len(), 1, "{sent:?}");
-        let response = Response { status: Some(200), length: list.len(), body: list, etag: b"" };
+        let response =
+            Response { status: Some(200), length: list.len(), body: list, ..Response::default() };
         worker.0.engine.fetched(sent[0].call, &response, worker.world());
     };
     worker.0.engine.tick(worker.world());

@@ -26,7 +26,8 @@ pub(super) fn answer(
     drop(engine.attempt(request, host));
     engine.ask(host);
     let body = file.read()?;
-    let response = Response { status: Some(200), length: body.len(), body: &body, etag: b"" };
+    let response =
+        Response { status: Some(200), length: body.len(), body: &body, ..Response::default() };
     if let Some(News::Failed { failure, .. }) = engine.answered(CALL, &response, host) {
         bail!("`{file}` is no answer about a token: {failure}");
     }

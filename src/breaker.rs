@@ -1,17 +1,18 @@
-//! An issuer that fails is left alone for a while, and comes back by itself.
+//! A server that fails is left alone for a while, and comes back by itself.
 
-use super::SECOND;
+/// Nanoseconds of a second.
+const SECOND: u64 = 1_000_000_000;
 
-/// Failures in a row after which an issuer is left alone: one may be chance.
+/// Failures in a row after which a server is left alone: one may be chance.
 const TOLERATED: u32 = 3;
 
 /// The longest time that it is left alone, in nanoseconds: an outage must not last for much longer
-/// than the issuer's own.
+/// than the server's own.
 const MAX_PAUSE: u64 = 5 * SECOND;
 
-/// Whether an issuer is asked. All moments are in nanoseconds.
+/// Whether a server is asked. All moments are in nanoseconds.
 #[derive(Debug, Default)]
-pub(super) struct Breaker {
+pub(crate) struct Breaker {
     /// Failures in a row; of those that were under way together when it was left alone, one.
     failures: u32,
     /// When it was left alone last, and until when.
@@ -22,7 +23,7 @@ pub(super) struct Breaker {
 impl Breaker {
     /// Whether a question may be asked. After a pause one may, and no other for as long as its
     /// answer may take.
-    pub(super) fn admits(&mut self, now: u64, patience: u64) -> bool {
+    pub(crate) fn admits(&mut self, now: u64, patience: u64) -> bool {
         if self.failures < TOLERATED {
             return true;
         }
@@ -35,18 +36,23 @@ impl Breaker {
         true
     }
 
-    /// The issuer answered; whether it had been left alone.
-    pub(super) fn succeed(&mut self) -> bool {
-        let was_open = self.failures >= TOLERATED;
+    /// Whether it is left alone, but for a question now and then.
+    pub(crate) const fn is_open(&self) -> bool {
+        self.failures >= TOLERATED
+    }
+
+    /// The server answered; whether it had been left alone.
+    pub(crate) fn succeed(&mut self) -> bool {
+        let was_open = self.is_open();
         *self = Self::default();
         was_open
     }
 
-    /// The issuer did not answer what it was asked at `begun`; for how long it is left alone, if
+    /// The server did not answer what it was asked at `begun`; for how long it is left alone, if
     /// that is worth telling.
-    pub(super) fn fail(&mut self, begun: u64, now: u64) -> Option<u64> {
+    pub(crate) fn fail(&mut self, begun: u64, now: u64) -> Option<u64> {
         // One outage is not counted by all who met it.
-        if self.failures >= TOLERATED && begun < self.opened {
+        if self.is_open() && begun < self.opened {
             return None;
         }
         self.failures = self.failures.saturating_add(1);
@@ -75,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn after_three_failures_in_a_row_the_issuer_is_left_alone_and_then_asked_once() {
+    fn after_three_failures_in_a_row_the_server_is_left_alone_and_then_asked_once() {
         let mut breaker = broken();
         assert!(!breaker.admits(SECOND, PATIENCE) && !breaker.admits(2 * SECOND - 1, PATIENCE));
         assert!(breaker.admits(2 * SECOND, PATIENCE));
