@@ -6,9 +6,11 @@
 TARGET := wasm32-wasip1
 export POSTERN_WASM := $(CURDIR)/dist/postern.wasm
 
-# Runs what follows with ENVOY set, or not at all; likewise NODE.
+# Runs what follows with ENVOY set, or not at all; likewise REDIS_SERVER and LIMIT_SERVICE, and NODE.
 WITH_ENVOY := envoy=$$(tools/envoy) && ENVOY=$$envoy
-WITH_BOTH := node=$$(tools/node) && export NODE=$$node && $(WITH_ENVOY)
+WITH_LIMITS := limits=$$(tools/limits) && \
+	export REDIS_SERVER=$${limits% *} LIMIT_SERVICE=$${limits\#* } && $(WITH_ENVOY)
+WITH_ALL := node=$$(tools/node) && export NODE=$$node && $(WITH_LIMITS)
 
 help: ## list the tasks
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -20,13 +22,13 @@ filter: ## build the filter: dist/postern.wasm
 	cp target/$(TARGET)/filter/postern.wasm dist/postern.wasm
 
 demo: filter ## show in a real Envoy who may do what, and why
-	@$(WITH_ENVOY) cargo run --quiet -p postern-demo
+	@$(WITH_LIMITS) cargo run --quiet -p postern-demo
 
 up: filter ## start the demo and leave it running until Ctrl-C
 	@$(WITH_ENVOY) cargo run --quiet -p postern-demo -- up
 
 test: lint filter ## all checks and all tests
-	$(WITH_BOTH) cargo test --workspace
+	$(WITH_ALL) cargo test --workspace
 
 lint: ## formatting and lints
 	cargo fmt --all --check

@@ -210,7 +210,9 @@ impl Policy {
         policies.flat_map(|policy| {
             let feed = policy.subscription.iter().map(|one| &one.source);
             let feed = feed.map(|source| (source.cluster.as_str(), &source.url));
-            policy.trusted.servers().chain(feed)
+            let limits = policy.shared_limits.iter();
+            let limits = limits.map(|service| (service.cluster.as_str(), &service.url));
+            policy.trusted.servers().chain(feed).chain(limits)
         })
     }
 

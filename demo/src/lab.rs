@@ -177,10 +177,10 @@ impl Lab {
 
 /// A directory for one run, gone when dropped.
 #[derive(Debug)]
-struct Directory(PathBuf);
+pub(crate) struct Directory(PathBuf);
 
 impl Directory {
-    fn new() -> anyhow::Result<Self> {
+    pub(crate) fn new() -> anyhow::Result<Self> {
         let parent = repository().join(".run");
         fs::create_dir_all(&parent)?;
         for number in 0..1000 {
@@ -192,6 +192,12 @@ impl Directory {
             }
         }
         bail!("`{}` is full", parent.display());
+    }
+}
+
+impl Directory {
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 }
 

@@ -11,6 +11,7 @@ pub mod envoy;
 pub mod interrupt;
 pub mod key_server;
 mod lab;
+pub mod limits;
 pub mod provider;
 pub mod scenario;
 pub mod table;

@@ -10,6 +10,7 @@ mod keys;
 mod limits;
 mod reload;
 mod revocation;
+mod shared;
 
 use std::fmt;
 
@@ -83,6 +84,7 @@ pub fn run(lab: &Lab) -> anyhow::Result<Vec<Row>> {
     rows.extend(budgets::rows(lab)?);
     rows.extend(revocation::rows(lab)?);
     rows.extend(fetched::rows()?);
+    rows.extend(shared::rows()?);
     Ok(rows)
 }
 

@@ -26,7 +26,7 @@ use hashbrown::HashMap;
 use super::take::{Charge, Exceeded, Refused, Usage, Usages};
 use super::{BucketKey, Class, Limit};
 use crate::breaker::Breaker;
-use crate::feed::Response;
+use crate::feed::{Response, Url};
 use crate::host::{Content, Fetch, Host, Timestamp};
 use account::{Account, Lack};
 pub use news::{Failure, News};
@@ -48,6 +48,8 @@ const SLACK: u64 = SECOND;
 /// Where shared limits are counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
+    /// Where it is.
+    pub url: Url,
     /// Through which upstream the proxy gets there: the name of a cluster that speaks HTTP/2.
     pub cluster: String,
     /// What the service calls these limits.
@@ -232,8 +234,8 @@ impl Ledger {
             let Some((asked, message)) = self.next_question(service, now) else { break };
             let sent = host.fetch(&Fetch {
                 upstream: &service.cluster,
-                scheme: "http",
-                authority: &service.cluster,
+                scheme: service.url.scheme(),
+                authority: service.url.authority(),
                 path: protocol::PATH,
                 timeout_millis: service.timeout_millis,
                 known_etag: None,

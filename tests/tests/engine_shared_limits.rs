@@ -66,7 +66,7 @@ const OVER_LIMIT: i32 = 2;
 fn sharing(limit: &Value) -> Value {
     let mut policy = policy();
     policy["limits"] = json!({
-        "shared": { "cluster": "limits", "domain": "crm", "timeout": "2s" },
+        "shared": { "url": "http://127.0.0.1:8081", "cluster": "limits", "domain": "crm", "timeout": "2s" },
         "agents": [limit],
     });
     policy
@@ -129,7 +129,7 @@ fn the_service_is_asked_for_units_of_a_bucket_that_it_cannot_tell_whose_is() {
         (sent.upstream.as_str(), sent.url.as_str(), sent.timeout),
         (
             "limits",
-            "http://limits/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit",
+            "http://127.0.0.1:8081/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit",
             2_000
         )
     );
@@ -264,6 +264,11 @@ fn what_cannot_be_shared_is_told_at_load() {
         assert_eq!(problems(&policy), expected);
     }
     for (name, value, expected) in [
+        (
+            "url",
+            "http://127.0.0.1:1/v3",
+            "limits.shared.url: the path is that of the protocol: expected a URL without one",
+        ),
         ("cluster", "", "limits.shared.cluster: expected 1 to 256 visible ASCII characters"),
         ("domain", " ", "limits.shared.domain: expected 1 to 256 visible ASCII characters"),
         ("timeout", "11s", "limits.shared.timeout: expected at most `10s`"),

@@ -9,7 +9,7 @@ use serde_json::json;
 fn proxy(profile: Profile) -> Proxy {
     let mut policy = document();
     policy["limits"] = json!({
-        "shared": { "cluster": "limits" },
+        "shared": { "url": "http://127.0.0.1:8081", "cluster": "limits" },
         "agents": [{ "per": "agent", "rate": "600/min", "shared": true, "overdraft": 2 }],
     });
     let mut proxy = Proxy::new(profile, policy.to_string());

@@ -121,9 +121,38 @@ fn the_server_that_is_asked_about_tokens_is_a_cluster_too() {
         postern::policy::Policy::compile(&policy).unwrap().0
     };
     let found = providers(&asking("ask")).unwrap();
-    let [Provider { cluster, url }] = &found[..] else { panic!("{found:?}") };
+    let [Provider { cluster, url, .. }] = &found[..] else { panic!("{found:?}") };
     assert_eq!((cluster.as_str(), url.host(), url.port()), ("ask", "ask.example", 443));
     providers(&asking("upstream")).unwrap_err();
+}
+
+#[test]
+fn the_service_that_counts_shared_limits_is_a_cluster_that_speaks_http_2() {
+    let sharing = |cluster: &str| {
+        let mut policy = read(&std::fs::read_to_string(repository("policies/crm.yaml")).unwrap());
+        policy["issuers"][0]["introspection"] =
+            json!({ "url": "https://limits.example/ask", "cluster": "ask" });
+        policy["limits"] = json!({ "shared": {
+            "url": "https://limits.example", "cluster": cluster,
+        } });
+        postern::policy::Policy::compile(&policy).unwrap().0
+    };
+    let options =
+        Options { providers: providers(&sharing("limits")).unwrap(), ..Options::default() };
+    let bootstrap = read(&envoy(&json!({}), &options).bootstrap);
+    let clusters = bootstrap["static_resources"]["clusters"].as_array().unwrap();
+    let speaks = |name: &str| {
+        let cluster = clusters.iter().find(|cluster| cluster["name"] == name).unwrap();
+        cluster
+            .pointer("/typed_extension_protocol_options")
+            .is_some_and(|options| options.to_string().contains("http2_protocol_options"))
+    };
+    assert!(speaks("limits") && !speaks("ask"));
+    let limits = clusters.iter().find(|cluster| cluster["name"] == "limits").unwrap();
+    let tls = &limits["transport_socket"]["typed_config"]["common_tls_context"];
+    assert_eq!(tls["alpn_protocols"], json!(["h2"]));
+    // What is fetched is fetched by HTTP/1.1, even from the same place.
+    providers(&sharing("ask")).unwrap_err();
 }
 
 #[test]

@@ -38,6 +38,7 @@ struct Lessee {
 impl Lessee {
     fn new(limit: &Limit) -> Self {
         let service = Service {
+            url: "http://127.0.0.1:8081".parse().unwrap(),
             cluster: "limits".to_owned(),
             domain: "postern".to_owned(),
             timeout_millis: 1_000,

@@ -2,7 +2,7 @@
 
 use crate::limit::{Limit, OnFailure, Service, Share};
 use crate::policy::duration::Seconds;
-use crate::policy::fetched::cluster;
+use crate::policy::fetched::{cluster, url};
 use crate::policy::problem::{Path, Problem, Problems};
 use crate::policy::wire;
 
@@ -27,7 +27,7 @@ pub(in crate::policy) fn service(
     written: Option<wire::SharedLimits>,
     problems: &mut Problems,
 ) -> Option<Service> {
-    let wire::SharedLimits { cluster: upstream, domain, timeout } = written?;
+    let wire::SharedLimits { url: at, cluster: upstream, domain, timeout } = written?;
     let here = Path::root().join("limits").join("shared");
     let domain = domain.unwrap_or_else(|| DEFAULT_DOMAIN.to_owned());
     let fits = (1..=MAX_DOMAIN_BYTES).contains(&domain.len());
@@ -39,8 +39,14 @@ pub(in crate::policy) fn service(
     if timeout > MAX_TIMEOUT {
         problems.add(Problem::new("expected at most `10s`").at(here.join("timeout")));
     }
-    let cluster = cluster(Some(upstream), &here, problems)?;
-    Some(Service { cluster, domain, timeout_millis: timeout.saturating_mul(1_000) })
+    let cluster = cluster(Some(upstream), &here, problems);
+    let at = url(&at, &here, "url", problems)?;
+    if at.path() != "/" {
+        let message = "the path is that of the protocol: expected a URL without one";
+        problems.add(Problem::new(message).at(here.join("url")));
+    }
+    let cluster = cluster?;
+    Some(Service { url: at, cluster, domain, timeout_millis: timeout.saturating_mul(1_000) })
 }
 
 /// A limit as it is shared, if it is; what is wrong goes to `problems`.

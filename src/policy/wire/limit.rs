@@ -35,6 +35,8 @@ pub struct Limits {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a rate limit service")]
 pub struct SharedLimits {
+    /// Where it is: a URL without a path, such as `https://limits.internal:8081`.
+    pub url: String,
     /// The cluster through which the proxy gets there; it has to speak HTTP/2.
     pub cluster: String,
     /// What the service calls these limits; `postern` when left out.
