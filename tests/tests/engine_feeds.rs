@@ -239,7 +239,9 @@ fn rfc9110_13_1_2_a_list_that_is_as_it_was_is_not_sent_again_and_not_older() {
     let sent = next(&workers);
     assert_eq!(sent.known_etag, None);
     let body = br#"{"subjects":[{"id":"bob"}]}"#;
-    let response = Response { status: Some(200), length: body.len(), body, etag: b"\"e1\"" };
+    let etag = b"\"e1\"";
+    let response =
+        Response { status: Some(200), length: body.len(), body, etag, ..Response::default() };
     workers.respond(&sent, &response);
     for _ in 0..12 {
         let sent = next(&workers);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
 /// Every page.
-pub(crate) const PAGES: [&str; 14] = [
+pub(crate) const PAGES: [&str; 15] = [
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
@@ -16,6 +16,7 @@ pub(crate) const PAGES: [&str; 14] = [
     "docs/hosts.md",
     "docs/policy.md",
     "docs/providers.md",
+    "docs/scaling.md",
     "docs/testing.md",
     "docs/threats.md",
     "envoy/README.md",

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::page::{Page, code, repository};
 
 /// Where each type of the schema stands in a policy, as the reference writes it.
-const PLACES: [(&str, &str); 35] = [
+const PLACES: [(&str, &str); 36] = [
     ("Agent", "agents.NAME."),
     ("ApiKey", "api_keys.keys[]."),
     ("ApiKeys", "api_keys."),
@@ -32,6 +32,7 @@ const PLACES: [(&str, &str); 35] = [
     ("Jwks", "issuers[].jwks."),
     ("Limit", "LIMIT."),
     ("Limits", "limits."),
+    ("SharedLimits", "limits.shared."),
     ("Machine", "issuers[].machine."),
     ("Mtls", "binding.mtls."),
     ("Organization", "organizations.NAME."),
