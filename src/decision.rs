@@ -43,6 +43,8 @@ pub struct Engine {
     policy: Policy,
     /// Another policy at work beside it, which decides nothing.
     candidate: Option<Box<Self>>,
+    /// Whether it is such a one.
+    is_tried: bool,
     sessions: RefCell<Sessions>,
     /// Those of API keys, apart: a key that comes as a token is none.
     key_sessions: RefCell<Sessions>,
@@ -134,6 +136,8 @@ pub struct Forward {
     pub rate_limit: Option<RateLimit>,
     /// What was reserved for the call, for [`Engine::settle`].
     pub receipts: Box<[Receipt]>,
+    /// What counts the call until it ends, for [`Engine::end`].
+    pub under_way: Box<[Receipt]>,
     /// The nonce that the caller's next proof is to have, where the one at hand is getting old.
     pub dpop_nonce: Option<String>,
 }
@@ -206,6 +210,8 @@ struct Charged {
     cost: Option<u32>,
     /// What was reserved for it.
     receipts: Box<[Receipt]>,
+    /// What counts it until it ends.
+    under_way: Box<[Receipt]>,
     /// The quotas that are nearly used up.
     running_out: Option<Box<str>>,
     /// Why a limit would have denied it that is not enforced.
@@ -232,8 +238,10 @@ impl Engine {
             candidate: candidate.map(|mut policy| {
                 // What is only tried takes nothing from anybody.
                 policy.shared_limits = None;
-                Box::new(Self::new(*policy, seed.map(|byte| !byte)))
+                let engine = Self::new(*policy, seed.map(|byte| !byte));
+                Box::new(Self { is_tried: true, ..engine })
             }),
+            is_tried: false,
             sessions: RefCell::default(),
             key_sessions: RefCell::default(),
             leases: RefCell::default(),
@@ -304,6 +312,7 @@ impl Engine {
         let permit = self.walk(request, &sifted, host, now, &mut seen, witness);
         if let Err(refusal) = &permit {
             witness.saw(Step::Refused(refusal));
+            self.end(&std::mem::take(&mut seen.charged.under_way), host);
         }
         seen.opinion = self.second_opinion(request, host);
         self.conclude(request, sifted, now, &mut seen, permit)
@@ -321,6 +330,9 @@ impl Engine {
                 Attempt::Undecided(wait)
             }
             permit => {
+                if permit.is_err() {
+                    self.end(&std::mem::take(&mut seen.charged.under_way), host);
+                }
                 seen.opinion = self.second_opinion(request, host);
                 Attempt::Decided(self.conclude(request, sifted, now, &mut seen, permit))
             }

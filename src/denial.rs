@@ -68,6 +68,12 @@ pub enum Denial {
     RevokedToken,
     /// The scope that would do is worth nothing in this organization, or in this agent's hands.
     ScopeBlocked,
+    /// As many calls as may be are under way.
+    TooManyConcurrent,
+    /// Too many calls were denied.
+    TooManyDenials,
+    /// Too much is changed for what is read.
+    TooManyWrites,
     /// The token is bound (`cnf`) and the request does not prove possession of what it is bound to;
     /// or it is not bound, and has to be.
     UnboundToken,
@@ -84,8 +90,13 @@ pub enum Denial {
 }
 
 impl Denial {
+    /// Whether it is for what the caller may not do, whenever it comes.
+    pub const fn is_forbidden(self) -> bool {
+        self.status() == 403
+    }
+
     /// All of them.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 36] = [
         Self::AgentBlocked,
         Self::AgentCeiling,
         Self::AgentForbidden,
@@ -113,6 +124,9 @@ impl Denial {
         Self::RateLimited,
         Self::RevokedToken,
         Self::ScopeBlocked,
+        Self::TooManyConcurrent,
+        Self::TooManyDenials,
+        Self::TooManyWrites,
         Self::UnboundToken,
         Self::UnknownKey,
         Self::UseDpopNonce,
@@ -145,6 +159,9 @@ impl Denial {
             Self::InvalidRequest => "invalid_request",
             Self::InvalidToken => "invalid_token",
             Self::LoopDetected => "loop_detected",
+            Self::TooManyConcurrent => "too_many_concurrent",
+            Self::TooManyDenials => "too_many_denials",
+            Self::TooManyWrites => "too_many_writes",
             Self::MissingToken => "missing_token",
             Self::NoRoute => "no_route",
             Self::NotReady => "not_ready",
@@ -187,6 +204,9 @@ impl Denial {
             Self::InvalidDpopProof => "the DPoP proof is not one for this request and this token",
             Self::InvalidRequest => "the request can be read in more than one way",
             Self::InvalidToken => "the token is not a valid access token for this API",
+            Self::TooManyConcurrent => "as many calls as may be are under way: wait for one to end",
+            Self::TooManyDenials => "too many calls were denied: find out why before the next one",
+            Self::TooManyWrites => "too much is changed for how little is read: read first",
             Self::LoopDetected => "the same request comes over and over: do something else",
             Self::MissingToken => "the operation needs an access token",
             Self::NoRoute => "the API has no such operation",
@@ -241,7 +261,12 @@ impl Denial {
             | Self::ScopeBlocked
             | Self::UserLacksRole
             | Self::UserRequired => 403,
-            Self::BudgetExhausted | Self::LoopDetected | Self::RateLimited => 429,
+            Self::BudgetExhausted
+            | Self::LoopDetected
+            | Self::RateLimited
+            | Self::TooManyConcurrent
+            | Self::TooManyDenials
+            | Self::TooManyWrites => 429,
             Self::NotReady => 503,
         }
     }
@@ -299,9 +324,12 @@ impl From<Refused> for Refusal {
     fn from(refused: Refused) -> Self {
         let denial = match refused {
             Refused::Exceeded { usage, .. } => match usage.kind {
+                Kind::Concurrent => Denial::TooManyConcurrent,
+                Kind::Denials => Denial::TooManyDenials,
                 Kind::Loop => Denial::LoopDetected,
                 Kind::Quota => Denial::BudgetExhausted,
                 Kind::Rate => Denial::RateLimited,
+                Kind::Writes => Denial::TooManyWrites,
             },
             Refused::Unavailable => Denial::NotReady,
         };

@@ -10,6 +10,7 @@
 
 mod fields;
 mod gcra;
+mod in_flight;
 mod key;
 mod lease;
 mod meter;
@@ -22,6 +23,7 @@ mod table;
 mod take;
 #[cfg(test)]
 mod tests;
+mod trip;
 mod window;
 
 use std::fmt;
@@ -34,11 +36,13 @@ pub use quota::{InvalidQuota, Quota};
 pub use rate::{InvalidRate, MAX_PERIOD_SECS, Rate};
 pub use receipt::Receipt;
 pub use shared::{Ledger, OnFailure, Service, Share};
-pub use take::{Charge, Refused, Usage, Usages, take};
+pub use take::{Charge, Refused, Usage, Usages, check, credit, take};
 pub use window::Period;
 
-use gcra::Gcra;
+use gcra::{Gcra, NANOS_PER_SEC};
+use in_flight::{InFlight, MAX_AT_ONCE};
 use meter::Meter;
+use trip::Trip;
 use window::Window;
 
 /// The most limits that a request may be charged to.
@@ -67,6 +71,12 @@ pub enum Kind {
     Quota,
     /// The same call over and over.
     Loop,
+    /// Calls that are under way at once.
+    Concurrent,
+    /// Calls that were denied.
+    Denials,
+    /// Calls that change something, less those that read.
+    Writes,
 }
 
 /// A bucket for each of many principals, all of one kind and size.
@@ -148,6 +158,57 @@ impl Limit {
         })
     }
 
+    /// A limit of so many calls under way at once; one of which no end is heard counts for `longest`
+    /// seconds.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidLimit`] for the name, as of [`Limit::new`], and for more calls than can be counted.
+    pub fn concurrent(
+        name: &str,
+        class: Class,
+        index: u8,
+        most: NonZeroU32,
+        longest: u32,
+    ) -> Result<Self, InvalidLimit> {
+        let most = most.get();
+        if most > MAX_AT_ONCE {
+            return Err(InvalidLimit::Concurrent);
+        }
+        let longest = u64::from(longest).saturating_mul(NANOS_PER_SEC);
+        Ok(Self {
+            name: checked(name)?,
+            class,
+            index,
+            kind: Kind::Concurrent,
+            written: format!("{most} at once"),
+            told: (most, None),
+            size: most,
+            meter: Meter::InFlight(InFlight::new(most, longest)),
+            share: None,
+        })
+    }
+
+    /// The same, closed for so many seconds once it is exceeded, and twice as long each time after.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidLimit::Pause`] where it is no rate, or one of more than a thousand a second.
+    pub fn pausing(self, seconds: u32) -> Result<Self, InvalidLimit> {
+        let pause = u64::from(seconds).saturating_mul(NANOS_PER_SEC);
+        match self.meter {
+            Meter::Rate(gcra) if gcra.is_slow() => {
+                Ok(Self { meter: Meter::Trip(Trip { gcra, pause }), ..self })
+            }
+            _ => Err(InvalidLimit::Pause),
+        }
+    }
+
+    /// Whether callers are told of it in the `RateLimit` fields: it counts what they ask for.
+    pub const fn is_told(&self) -> bool {
+        !matches!(self.kind, Kind::Denials | Kind::Writes)
+    }
+
     /// The same, of what is counted as something else.
     #[must_use]
     pub fn of_kind(self, kind: Kind) -> Self {
@@ -227,6 +288,10 @@ pub enum InvalidLimit {
         /// The burst, too large for it.
         burst: NonZeroU32,
     },
+    /// More calls at once than can be counted.
+    Concurrent,
+    /// It is to pause, and is no rate, or too fast a one.
+    Pause,
     /// It is shared, and of a span of time that no service counts by.
     Unit,
     /// The name is not one that a field can carry.
@@ -241,6 +306,10 @@ impl fmt::Display for InvalidLimit {
                 "a burst of `{burst}` at `{rate}` takes more than 366 days to fill: \
                  expected at most `{}`",
                 Gcra::max_burst(*rate)
+            ),
+            Self::Concurrent => write!(f, "expected at most {MAX_AT_ONCE} at once"),
+            Self::Pause => f.write_str(
+                "only a `rate` can be exceeded and pause, of at most 1000 calls a second",
             ),
             Self::Unit => f.write_str(
                 "limits that replicas share are counted by seconds, minutes, hours, days or months: \

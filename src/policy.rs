@@ -56,7 +56,7 @@ pub use duration::{InvalidDuration, Seconds};
 pub use elevations::{Elevation, Elevations};
 pub use issuers::{MAX_ISSUERS, Trusted};
 pub use lifetimes::Lifetimes;
-pub use limits::{Limits, Per, Rule};
+pub use limits::{Counts, Limits, Per, Rule};
 pub use moment::{InvalidMoment, Moment};
 pub use operation::{Access, Cost, Operation};
 pub use organizations::{Organization, Organizations, Role};

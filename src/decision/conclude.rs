@@ -99,6 +99,7 @@ impl Engine {
             decision_id: (Rc::clone(&self.decision_id), id),
             rate_limit,
             receipts: std::mem::take(&mut seen.charged.receipts),
+            under_way: std::mem::take(&mut seen.charged.under_way),
             dpop_nonce: seen.next_nonce.take().filter(|_| !is_shadow),
         }
     }

@@ -7,8 +7,8 @@ use crate::authorize::facts::Facts;
 use crate::authorize::{self, details, elevation};
 use crate::denial::{Denial, Refusal};
 use crate::host::{Host, Timestamp};
-use crate::limit::{self, BucketKey, Charge, MAX_LIMITS, Receipt, Usages, digest};
-use crate::policy::{Mode, Operation, Per, PermissionId, Rule};
+use crate::limit::{self, BucketKey, Charge, Kind, Limit, MAX_LIMITS, Receipt, Usages, digest};
+use crate::policy::{Counts, Mode, Operation, Per, PermissionId, Rule};
 use crate::principal::attributes;
 use crate::route::NormalPath;
 use crate::session::Session;
@@ -40,7 +40,15 @@ impl Engine {
             now,
             grant: None,
         };
-        let mut basis = self.authorize(session, operation, permission, &facts)?;
+        let about = (operation, permission);
+        seen.shadow = self.check_denials(session, about, &facts, host)?;
+        let authorized = self.authorize(session, operation, permission, &facts);
+        if let Err(refusal) = &authorized
+            && refusal.denial.is_forbidden()
+        {
+            self.count_denial(session, about, &facts, host);
+        }
+        let mut basis = authorized?;
         witness.saw(Step::Authorized(&basis));
 
         let said = match session.principal() {
@@ -51,7 +59,8 @@ impl Engine {
             }
             None => None,
         };
-        let charged = self.charge(session, (operation, permission), &facts, host)?;
+        // From here on what was taken is known, and given back if the call is denied after all.
+        seen.charged = self.charge(session, about, &facts, host)?;
         if let Some(said) = said {
             said.spend(host, now)?;
             seen.consent = Some(said.id);
@@ -60,11 +69,11 @@ impl Engine {
             used.spend(host)?;
         }
         seen.basis = basis;
+        let charged = &mut seen.charged;
         witness.saw(Step::Limited(&charged.usages));
         charged.shadow.iter().for_each(|refusal| witness.saw(Step::Refused(refusal)));
-        seen.shadow = charged.shadow;
+        seen.shadow = charged.shadow.take().or(seen.shadow);
         let usages = charged.usages;
-        seen.charged = charged;
         Ok(Permit::Backend(Some(usages)))
     }
 
@@ -126,55 +135,119 @@ impl Engine {
     fn charge(
         &self,
         session: &Session,
-        (operation, permission): (&Operation, PermissionId),
+        about: (&Operation, PermissionId),
         facts: &Facts<'_>,
         host: &impl Host,
     ) -> Result<Charged, Refusal> {
+        let (operation, permission) = about;
         let mut charged = Charged::default();
-        let limits = session.limits(&self.policy);
-        // INVARIANT: a bucket for every limit; a limit that nobody is charged to would not hold.
-        if [limits.rules.len(), session.buckets.len()] != [limits.limits.len(); 2] {
-            return Err(Denial::NotReady.into());
-        }
         let (mut enforced, mut tried) = ([None; MAX_LIMITS], [None; MAX_LIMITS]);
-        let all = limits.limits.iter().zip(&limits.rules).zip(&session.buckets);
         let places = enforced.iter_mut().zip(&mut tried);
-        for (((limit, rule), bucket), (enforced, tried)) in all.zip(places) {
-            if !rule.counts(permission, facts) {
+        for (counted, (enforced, tried)) in self.counted(session)?.zip(places) {
+            let (limit, rule, _) = counted;
+            let is_skipped = match rule.counts {
+                Counts::Denials => true,
+                Counts::Writes => is_read(facts.method),
+                // Of a call that is only tried nobody hears the end.
+                Counts::Calls | Counts::Cost => self.is_tried && limit.kind() == Kind::Concurrent,
+            };
+            if (is_skipped && rule.counts != Counts::Writes) || !rule.counts(permission, facts) {
                 continue;
             }
-            let cost = match (rule.counts_cost, charged.cost) {
-                (false, _) => 1,
-                (true, Some(cost)) => cost,
-                (true, None) => {
+            let cost = match (rule.counts, charged.cost) {
+                (Counts::Cost, Some(cost)) => cost,
+                (Counts::Cost, None) => {
                     let cost = operation.cost.of(facts);
                     let cost = cost.map_err(|failure| {
                         Refusal::because(Denial::ConditionError, failure.reason())
                     })?;
                     *charged.cost.insert(cost)
                 }
+                _ => 1,
             };
-            if cost == 0 {
-                continue;
+            let charge = keyed(counted, session, about, facts, cost);
+            if is_skipped {
+                limit::credit(host, facts.now, &charge, rule.per_read);
+            } else if cost > 0 {
+                *(if rule.mode == Mode::Shadow { tried } else { enforced }) = Some(charge);
             }
-            let key = keyed(*bucket, rule, operation, permission, facts);
-            let zone = rule.zone.unwrap_or(session.zone);
-            let place = if rule.mode == Mode::Shadow { tried } else { enforced };
-            *place = Some((Charge { limit, key, cost, zone }, rule.counts_cost));
         }
         let usages = self.take(&enforced, host, facts.now)?;
-        if tried.iter().any(Option::is_some)
-            && let Err(refused) = self.take(&tried, host, facts.now)
-        {
-            charged.shadow = Some(refused.into());
+        let mut receipts = receipts(&enforced, &usages);
+        if tried.iter().any(Option::is_some) {
+            match self.take(&tried, host, facts.now) {
+                Ok(usages) => receipts.extend(self::receipts(&tried, &usages)),
+                Err(refused) => charged.shadow = Some(refused.into()),
+            }
         }
-        let paid = enforced.iter().flatten().zip(usages.iter());
-        let receipt = |((charge, counts_cost), usage): (&(_, bool), _)| {
-            if *counts_cost { Receipt::of(charge, &usage) } else { None }
-        };
-        charged.receipts = paid.filter_map(receipt).collect();
-        charged.running_out = limits.running_out(&usages);
+        charged.under_way = receipts.extract_if(.., |one| one.is_in_flight()).collect();
+        charged.receipts = receipts.into();
+        charged.running_out = session.limits(&self.policy).running_out(&usages);
         Ok(Charged { usages, ..charged })
+    }
+
+    /// The limits of a session's class, each with its rule and the session's bucket.
+    fn counted<'s>(
+        &'s self,
+        session: &'s Session,
+    ) -> Result<impl Iterator<Item = Counted<'s>>, Refusal> {
+        let limits = session.limits(&self.policy);
+        // INVARIANT: a bucket for every limit; a limit that nobody is charged to would not hold.
+        if [limits.rules.len(), session.buckets.len()] != [limits.limits.len(); 2] {
+            return Err(Denial::NotReady.into());
+        }
+        let all = limits.limits.iter().zip(&limits.rules).zip(&session.buckets);
+        Ok(all.map(|((limit, rule), bucket)| (limit, rule, *bucket)))
+    }
+
+    /// Whether so many calls of the caller were denied that all are; of limits that are not enforced, why
+    /// they would be.
+    fn check_denials(
+        &self,
+        session: &Session,
+        about: (&Operation, PermissionId),
+        facts: &Facts<'_>,
+        host: &impl Host,
+    ) -> Result<Option<Refusal>, Refusal> {
+        let mut shadow = None;
+        for counted in self.denials(session, about.1, facts)? {
+            let charge = keyed(counted, session, about, facts, 1);
+            match limit::check(host, facts.now, [charge].into_iter()) {
+                Err(refused) if counted.1.mode == Mode::Shadow => shadow = Some(refused.into()),
+                checked => checked?,
+            }
+        }
+        Ok(shadow)
+    }
+
+    /// Counts a call that was denied.
+    fn count_denial(
+        &self,
+        session: &Session,
+        about: (&Operation, PermissionId),
+        facts: &Facts<'_>,
+        host: &impl Host,
+    ) {
+        let Ok(denials) = self.denials(session, about.1, facts) else { return };
+        let Ok(mut leases) = self.leases.try_borrow_mut() else { return };
+        for counted in denials {
+            let charge = keyed(counted, session, about, facts, 1);
+            // That it was the last one is seen by the next call.
+            let _ = limit::take(&mut leases, host, facts.now, [charge].into_iter());
+        }
+    }
+
+    /// The limits that count this call if it is denied.
+    fn denials<'s>(
+        &'s self,
+        session: &'s Session,
+        permission: PermissionId,
+        facts: &Facts<'_>,
+    ) -> Result<impl Iterator<Item = Counted<'s>>, Refusal> {
+        let is_one = move |(_, rule, _): &Counted<'_>| {
+            rule.counts == Counts::Denials && rule.counts(permission, facts)
+        };
+        Ok(self.counted(session)?.filter(is_one))
     }
 
     /// Charges all or none: this proxy's own count, and that of all replicas.
@@ -198,27 +271,42 @@ impl Engine {
     }
 }
 
-/// What a request is to be charged, and whether as what it costs.
-type Charges<'l> = [Option<(Charge<'l>, bool)>; MAX_LIMITS];
+/// A limit, which calls it counts, and whose bucket.
+type Counted<'s> = (&'s Limit, &'s Rule, BucketKey);
+
+/// What a request is to be charged.
+type Charges<'l> = [Option<Charge<'l>>; MAX_LIMITS];
 
 /// The charges that there are.
 fn charges<'a, 'l: 'a>(of: &'a Charges<'l>) -> impl Iterator<Item = Charge<'l>> + Clone + 'a {
-    of.iter().flatten().map(|(charge, _)| *charge)
+    of.iter().flatten().copied()
 }
 
-/// Whose bucket, and of which of their requests.
-fn keyed(
-    bucket: BucketKey,
-    rule: &Rule,
-    operation: &Operation,
-    permission: PermissionId,
+/// What is to be settled or to end of what was charged.
+fn receipts(charges: &Charges<'_>, usages: &Usages) -> Vec<Receipt> {
+    let paid = charges.iter().flatten().zip(usages.iter());
+    paid.filter_map(|(charge, usage)| Receipt::of(charge, &usage)).collect()
+}
+
+/// Whether a method changes nothing (RFC 9110 §9.2.1).
+fn is_read(method: &[u8]) -> bool {
+    matches!(method, b"GET" | b"HEAD" | b"OPTIONS" | b"TRACE")
+}
+
+/// The charge to the bucket of a session, and of which of its calls.
+fn keyed<'s>(
+    (limit, rule, bucket): Counted<'s>,
+    session: &Session,
+    (operation, permission): (&Operation, PermissionId),
     facts: &Facts<'_>,
-) -> BucketKey {
-    rule.per.iter().fold(bucket, |key, per| match per {
+    cost: u32,
+) -> Charge<'s> {
+    let key = rule.per.iter().fold(bucket, |key, per| match per {
         Per::Agent | Per::Client | Per::Key | Per::Organization | Per::User => key,
         // By name, for places change from one edition of the policy to the next.
         Per::Permission => key.with(digest(facts.policy.permissions.name(permission).as_bytes())),
         Per::Route => key.with(digest(operation.template.as_bytes())).with(digest(facts.method)),
         Per::Request => key.with(digest(facts.target)).with(digest(facts.method)),
-    })
+    });
+    Charge { limit, key, cost, zone: rule.zone.unwrap_or(session.zone) }
 }

@@ -23,6 +23,11 @@ impl Engine {
         receipts.iter().for_each(|receipt| receipt.settle(host, &self.ledger, now, cost));
     }
 
+    /// A call has ended, however it did: it counts no more among those under way.
+    pub fn end(&self, receipts: &[Receipt], host: &impl Host) {
+        receipts.iter().for_each(|receipt| receipt.end(host, host.now()));
+    }
+
     /// What the backend says that it has cost: nothing where it says so twice, or no number.
     fn reported_cost<'h>(
         &self,

@@ -115,10 +115,10 @@ impl Refusal {
         );
         let document = ProblemDocument {
             r#type: match denial {
-                Denial::BudgetExhausted | Denial::RateLimited => {
+                Denial::BudgetExhausted | Denial::RateLimited | Denial::TooManyConcurrent => {
                     "https://iana.org/assignments/http-problem-types#quota-exceeded"
                 }
-                Denial::LoopDetected => {
+                Denial::LoopDetected | Denial::TooManyDenials | Denial::TooManyWrites => {
                     "https://iana.org/assignments/http-problem-types#abnormal-usage-detected"
                 }
                 _ => "about:blank",

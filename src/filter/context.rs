@@ -50,6 +50,16 @@ struct Stream {
     rate_limit: Option<RateLimit>,
     /// What was reserved for the request.
     receipts: Box<[Receipt]>,
+    /// What counts it until it ends.
+    under_way: Box<[Receipt]>,
+}
+
+/// What a context was that is gone.
+pub(super) enum Deleted {
+    /// A root with this engine.
+    Root(Rc<Engine>),
+    /// A request that counted among those under way.
+    Stream(Rc<Engine>, Box<[Receipt]>),
 }
 
 /// A new context: a root when `parent` is 0, else a stream of that root.
@@ -58,8 +68,13 @@ pub(super) fn create(context: u32, parent: u32) {
         if parent != 0 {
             if contexts.streams.len() < MAX_STREAMS {
                 let engine = contexts.roots.get(&parent).cloned().flatten();
-                let stream =
-                    Stream { root: parent, engine, rate_limit: None, receipts: Box::default() };
+                let stream = Stream {
+                    root: parent,
+                    engine,
+                    rate_limit: None,
+                    receipts: Box::default(),
+                    under_way: Box::default(),
+                };
                 contexts.streams.insert(context, stream);
             }
         } else if contexts.roots.len() < MAX_ROOTS {
@@ -93,11 +108,17 @@ pub(super) fn engine(stream: u32) -> Option<Rc<Engine>> {
     with(|contexts| contexts.streams.get(&stream)?.engine.clone())
 }
 
-/// Keeps what the response to a request is to say of its caller's limits, and what it is to settle.
-pub(super) fn keep(stream: u32, rate_limit: Option<RateLimit>, receipts: Box<[Receipt]>) {
+/// Keeps what the response to a request is to say of its caller's limits, what it is to settle, and what
+/// is to end with the request.
+pub(super) fn keep(
+    stream: u32,
+    rate_limit: Option<RateLimit>,
+    [receipts, under_way]: [Box<[Receipt]>; 2],
+) {
     with(|contexts| {
         let stream = contexts.streams.get_mut(&stream)?;
         (stream.rate_limit, stream.receipts) = (rate_limit, receipts);
+        stream.under_way = under_way;
         Some(())
     });
 }
@@ -128,14 +149,15 @@ pub(super) fn take(stream: u32) -> Option<RateLimit> {
     with(|contexts| contexts.streams.get_mut(&stream)?.rate_limit.take())
 }
 
-/// Forgets a context; the engine, if it was a root's.
-pub(super) fn delete(context: u32) -> Option<Rc<Engine>> {
+/// Forgets a context; what there is to do for it.
+pub(super) fn delete(context: u32) -> Option<Deleted> {
     with(|contexts| match contexts.streams.remove(&context) {
-        Some(_) => {
+        Some(stream) => {
             contexts.take_nonce(context);
-            None
+            let engine = stream.engine.filter(|_| !stream.under_way.is_empty())?;
+            Some(Deleted::Stream(engine, stream.under_way))
         }
-        None => contexts.roots.remove(&context).flatten(),
+        None => contexts.roots.remove(&context).flatten().map(Deleted::Root),
     })
 }
 

@@ -1,7 +1,8 @@
 //! The names the proxy calls. Each costs a call on every request, so there are no others.
 #![expect(unsafe_code, reason = "exported names must not clash, and these are the ABI's")]
 
-use super::{configure, context, feeds, memory, request, waiting};
+use super::context::{self, Deleted};
+use super::{configure, feeds, memory, request, waiting};
 
 /// Names the version of the ABI by being there.
 #[unsafe(no_mangle)]
@@ -50,8 +51,10 @@ extern "C" fn proxy_on_response_headers(stream: u32, _headers: u32, _end_of_stre
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_delete(context: u32) {
     waiting::forget(context);
-    if let Some(engine) = context::delete(context) {
-        feeds::on_delete(context, &engine);
+    match context::delete(context) {
+        Some(Deleted::Root(engine)) => feeds::on_delete(context, &engine),
+        Some(Deleted::Stream(engine, under_way)) => request::on_end(&engine, &under_way),
+        None => {}
     }
 }
 

@@ -100,6 +100,13 @@ fn settle_costs(stream: u32, receipts: &[Receipt]) {
     engine.settle(receipts, status, headers.list.iter().copied(), &host);
 }
 
+/// A request has ended that counted among those under way.
+pub(super) fn on_end(engine: &Engine, under_way: &[Receipt]) {
+    if let Ok(host) = Proxy::new(capability::so_far()) {
+        engine.end(under_way, &host);
+    }
+}
+
 /// What is to become of a request; if it is to be forwarded, that is done.
 enum Verdict {
     Forward,
@@ -148,9 +155,11 @@ fn decide(stream: u32, hold: &dyn Fn(u32, &Engine, Wait) -> bool) -> Result<Verd
     let verdict = match decision.answer {
         Answer::Reply(reply) => Verdict::Reply(reply),
         Answer::Forward(forward) => {
-            edit::apply(&headers, &forward, capability)
-                .map_err(|_| not_ready("the proxy did not take the headers"))?;
-            context::keep(stream, forward.rate_limit, forward.receipts);
+            edit::apply(&headers, &forward, capability).map_err(|_| {
+                engine.end(&forward.under_way, &host);
+                not_ready("the proxy did not take the headers")
+            })?;
+            context::keep(stream, forward.rate_limit, [forward.receipts, forward.under_way]);
             if let Some(nonce) = forward.dpop_nonce {
                 context::keep_nonce(stream, nonce);
             }

@@ -7,7 +7,7 @@
 use std::rc::Rc;
 
 use super::gcra::NANOS_PER_SEC;
-use super::{Limit, Usage};
+use super::{Kind, Limit, Usage};
 
 /// The header that says which quotas are nearly used up.
 const RUNNING_OUT: &str = "x-postern-running-out";
@@ -47,11 +47,14 @@ impl RateLimit {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn write_policy<'a>(out: &mut String, limits: impl IntoIterator<Item = &'a Limit>) {
-    for limit in limits {
+    for limit in limits.into_iter().filter(|limit| limit.is_told()) {
         open(out, limit);
         let (quota, window) = limit.told;
         out.push_str(";q=");
         decimal(out, quota.into());
+        if limit.kind == Kind::Concurrent {
+            out.push_str(r#";qu="concurrent-requests""#);
+        }
         if let Some(window) = window {
             out.push_str(";w=");
             decimal(out, window.into());
@@ -67,7 +70,8 @@ pub fn write_policy<'a>(out: &mut String, limits: impl IntoIterator<Item = &'a L
 /// written.
 pub fn write_usage(out: &mut String, limits: &[Limit], usages: impl IntoIterator<Item = Usage>) {
     for usage in usages {
-        let Some(limit) = limits.iter().find(|limit| usage.is_of(limit)) else { continue };
+        let told = |limit: &&Limit| usage.is_of(limit) && limit.is_told();
+        let Some(limit) = limits.iter().find(told) else { continue };
         open(out, limit);
         out.push_str(";r=");
         decimal(out, usage.remaining.into());
@@ -110,7 +114,7 @@ mod tests {
     use sfv::{BareItem, List, ListEntry, Parser};
 
     use super::*;
-    use crate::limit::{Class, Kind};
+    use crate::limit::Class;
 
     /// What `sfv` finds in a List of Strings: each with its parameters, all of them Integers.
     fn parse(value: &str) -> Vec<(String, Vec<(String, i64)>)> {

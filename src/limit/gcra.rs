@@ -49,6 +49,11 @@ impl Gcra {
         period.div_ceil(rate.quota().get().into())
     }
 
+    /// Whether a unit takes a millisecond or longer.
+    pub(super) const fn is_slow(self) -> bool {
+        self.interval >= NANOS_PER_SEC / 1_000
+    }
+
     /// Whether `cost` units fit into a full bucket.
     pub(super) fn admits(self, cost: u32) -> bool {
         self.price(cost) <= self.span
@@ -82,6 +87,11 @@ impl Gcra {
         } else {
             Err(owed.saturating_sub(self.span))
         }
+    }
+
+    /// The TAT once so many units are given back, if there is anything to give.
+    pub(super) fn credit(self, tat: u64, now: u64, units: u32) -> Option<u64> {
+        (tat > now).then(|| tat.saturating_sub(self.price(units)).max(now))
     }
 
     /// Whole units there are.

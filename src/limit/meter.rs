@@ -1,6 +1,8 @@
-//! What a bucket is: one that fills steadily, or a window of the calendar. Either is 64 bits.
+//! What a bucket is: one that fills steadily, a window of the calendar, or calls under way. Each is 64 bits.
 
 use super::gcra::{self, Gcra};
+use super::in_flight::InFlight;
+use super::trip::Trip;
 use super::window::{self, Window};
 
 /// The kind of a bucket, and its size.
@@ -10,13 +12,17 @@ pub(super) enum Meter {
     Rate(Gcra),
     /// Its state is an end and what is used.
     Quota(Window),
+    /// Its state is what has begun of late and not ended.
+    InFlight(InFlight),
+    /// Its state is a TAT, or when it opens again.
+    Trip(Trip),
 }
 
 impl Meter {
     /// The same by the clocks of another place.
     pub(super) const fn in_zone(self, offset: i32) -> Self {
         match self {
-            Self::Rate(_) => self,
+            Self::Rate(_) | Self::InFlight(_) | Self::Trip(_) => self,
             Self::Quota(window) => Self::Quota(Window { offset, ..window }),
         }
     }
@@ -26,6 +32,8 @@ impl Meter {
         match self {
             Self::Rate(gcra) => gcra.admits(cost),
             Self::Quota(window) => cost <= window.units,
+            Self::InFlight(calls) => calls.most > 0,
+            Self::Trip(trip) => trip.gcra.admits(cost),
         }
     }
 
@@ -34,6 +42,8 @@ impl Meter {
         match self {
             Self::Rate(gcra) => gcra.settle(state, now),
             Self::Quota(window) => window.settle(state, now),
+            Self::InFlight(_) => state,
+            Self::Trip(trip) => trip.settle(state, now),
         }
     }
 
@@ -42,6 +52,8 @@ impl Meter {
         match self {
             Self::Rate(_) => state.max(now),
             Self::Quota(window) => window.begin(state, now),
+            Self::InFlight(calls) => calls.begin(state, now),
+            Self::Trip(trip) => trip.begin(state, now),
         }
     }
 
@@ -50,6 +62,25 @@ impl Meter {
         match self {
             Self::Rate(gcra) => gcra.take(state, now, cost),
             Self::Quota(window) => window.take(state, now, cost),
+            Self::InFlight(calls) => calls.take(state, now),
+            Self::Trip(trip) => trip.take(state, now, cost),
+        }
+    }
+
+    /// The state of a bucket that has refused a charge, if that changes it.
+    pub(super) fn refuse(self, state: u64, now: u64) -> Option<u64> {
+        match self {
+            Self::Rate(_) | Self::Quota(_) | Self::InFlight(_) => None,
+            Self::Trip(trip) => trip.close(state, now),
+        }
+    }
+
+    /// The state to which so many units are given back, if there is anything to give.
+    pub(super) fn credit(self, state: u64, now: u64, units: u32) -> Option<u64> {
+        match self {
+            Self::Rate(gcra) => gcra.credit(state, now, units),
+            Self::Quota(_) | Self::InFlight(_) => None,
+            Self::Trip(trip) => trip.credit(state, now, units),
         }
     }
 
@@ -60,10 +91,12 @@ impl Meter {
         state: u64,
         (before, after): (u64, u64),
         cost: u32,
+        now: u64,
     ) -> Option<u64> {
         match self {
-            Self::Rate(_) => (state == after).then_some(before),
+            Self::Rate(_) | Self::Trip(_) => (state == after).then_some(before),
             Self::Quota(_) => window::correct(state, after, cost, 0),
+            Self::InFlight(calls) => calls.end(state, after, now),
         }
     }
 
@@ -72,6 +105,8 @@ impl Meter {
         match self {
             Self::Rate(gcra) => gcra.remaining(state, now),
             Self::Quota(window) => window.remaining(state, now),
+            Self::InFlight(calls) => calls.most.saturating_sub(calls.under_way(state, now)),
+            Self::Trip(trip) => trip.remaining(state, now),
         }
     }
 
@@ -80,6 +115,9 @@ impl Meter {
         match self {
             Self::Rate(gcra) => gcra.until_more(state, now),
             Self::Quota(window) => window.until_more(state, now),
+            // Nobody knows when a call ends.
+            Self::InFlight(_) => 0,
+            Self::Trip(trip) => trip.until_more(state, now),
         }
     }
 
@@ -88,6 +126,8 @@ impl Meter {
         match self {
             Self::Rate(_) => gcra::is_idle(state, now),
             Self::Quota(_) => window::is_idle(state, now),
+            Self::InFlight(calls) => calls.is_idle(state, now),
+            Self::Trip(trip) => trip.is_idle(state, now),
         }
     }
 }

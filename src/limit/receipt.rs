@@ -26,8 +26,8 @@ impl Receipt {
     /// they come.
     pub fn of(charge: &Charge<'_>, usage: &Usage) -> Option<Self> {
         let meter = charge.meter();
-        let is_quota = matches!(meter, Meter::Quota(_));
-        is_quota.then(|| Self {
+        let is_kept = matches!(meter, Meter::Quota(_) | Meter::InFlight(_));
+        is_kept.then(|| Self {
             key: charge.key.store_key(charge.limit.class(), charge.limit.index()),
             tag: charge.key.tag,
             meter,
@@ -35,6 +35,19 @@ impl Receipt {
             reserved: charge.cost,
             shared: charge.limit.share.map(|_| charge.bucket()),
         })
+    }
+
+    /// Whether it is of a call that is counted until it ends, and not of what a call costs.
+    pub const fn is_in_flight(&self) -> bool {
+        matches!(self.meter, Meter::InFlight(_))
+    }
+
+    /// The call has ended.
+    pub fn end(&self, host: &impl Host, now: Timestamp) {
+        let Meter::InFlight(calls) = self.meter else { return };
+        let now = now.as_nanos();
+        let end = |state| calls.end(state, self.state, now);
+        table::change(host, &self.key, (self.tag, self.meter), now, end);
     }
 
     /// Counts `cost` in the place of what was reserved, if the window has not passed. What is more

@@ -24,7 +24,7 @@ use std::cell::RefCell;
 use hashbrown::HashMap;
 
 use super::take::{Charge, Exceeded, Refused, Usage, Usages};
-use super::{BucketKey, Class, Limit};
+use super::{BucketKey, Class, Kind, Limit};
 use crate::breaker::Breaker;
 use crate::feed::{Response, Url};
 use crate::host::{Content, Fetch, Host, Timestamp};
@@ -78,7 +78,7 @@ pub enum OnFailure {
 
 /// Whether the service can count by the span of time that a limit is written in.
 pub(super) fn is_countable(limit: &Limit) -> bool {
-    protocol::unit(limit) > 0
+    matches!(limit.kind, Kind::Rate | Kind::Quota | Kind::Loop) && protocol::unit(limit) > 0
 }
 
 /// Whose bucket of which limit.

@@ -58,10 +58,13 @@ impl Slot {
         Some(slot)
     }
 
-    /// Writes the entries that are not idle.
+    /// Writes the entries that are not idle; of such as are all idle, the first: no entry would be no value.
     pub(super) fn encode(&self, meter: Meter, now: u64) -> Encoded {
         let mut encoded = Encoded { bytes: [0; ENTRIES * ENTRY_BYTES], len: 0 };
-        let busy = self.taken().iter().filter(|entry| !meter.is_idle(entry.state, now));
+        let is_busy = |entry: &&Entry| !meter.is_idle(entry.state, now);
+        let busy = self.taken().iter().filter(is_busy);
+        let none_is = self.taken().iter().find(is_busy).is_none();
+        let busy = busy.chain(self.taken().iter().take(none_is.into()));
         let places = encoded.bytes.as_chunks_mut::<ENTRY_BYTES>().0;
         for (place, entry) in places.iter_mut().zip(busy) {
             let (tag, state) = place.split_at_mut(ENTRY_BYTES / 2);

@@ -57,7 +57,9 @@ impl<'a> Claim<'a> {
                 Ok(Attempt::Claimed(claim))
             }
             Err(wait) => {
-                if repaired {
+                let refused = meter.refuse(before, now);
+                *state = refused.unwrap_or(*state);
+                if repaired || refused.is_some() {
                     // Else the wait would start afresh with every try. A lost race is no harm: the
                     // winner has settled the slot as well.
                     let _ = host.swap(&key, slot.encode(meter, now).as_bytes(), expected);
@@ -99,7 +101,7 @@ impl<'a> Claim<'a> {
     pub(super) fn give_back(&self, host: &impl Host, now: u64) {
         let (meter, charges) = (self.charge.meter(), (self.before, self.after));
         change(host, &self.key, (self.charge.key.tag, meter), now, |state| {
-            meter.give_back(state, charges, self.charge.cost)
+            meter.give_back(state, charges, self.charge.cost, now)
         });
     }
 }
@@ -122,6 +124,13 @@ pub(super) fn change(
             Ok(Swap::Done) | Err(HostError) => return,
         }
     }
+}
+
+/// Gives so many units of a charge's bucket back, if it owes any.
+pub(super) fn credit(host: &impl Host, now: u64, charge: &Charge<'_>, units: u32) {
+    let (meter, key) =
+        (charge.meter(), charge.key.store_key(charge.limit.class, charge.limit.index));
+    change(host, &key, (charge.key.tag, meter), now, |state| meter.credit(state, now, units));
 }
 
 /// The slot under a key, and what to expect when replacing it.

@@ -5,7 +5,7 @@ use std::fmt;
 use super::gcra::NANOS_PER_SEC;
 use super::lease::Leases;
 use super::meter::Meter;
-use super::table::{Attempt, Claim};
+use super::table::{self, Attempt, Claim};
 use super::{BucketKey, Class, Kind, Limit, MAX_LIMITS};
 use crate::host::{Host, Timestamp};
 
@@ -200,6 +200,31 @@ pub fn take<'a>(
     spend(leases, now, charges, &mut usages)?;
     claims.iter().flatten().for_each(|claim| claim.lease(leases));
     Ok(usages)
+}
+
+/// Whether every bucket holds its charge; nothing is taken. A bucket that closes once it is exceeded does
+/// so here too.
+///
+/// # Errors
+///
+/// As of [`take`].
+pub fn check<'a>(
+    host: &impl Host,
+    now: Timestamp,
+    charges: impl Iterator<Item = Charge<'a>>,
+) -> Result<(), Refused> {
+    let mut longest: Option<Exceeded> = None;
+    for charge in charges {
+        if let Attempt::Exceeded(this) = Claim::read(host, now.as_nanos(), charge, false)? {
+            longest = longest.filter(|other| other.wait >= this.wait).or(Some(this));
+        }
+    }
+    longest.map_or(Ok(()), |exceeded| Err(exceeded.into()))
+}
+
+/// Gives so many units of a charge's bucket back, if it owes any.
+pub fn credit(host: &impl Host, now: Timestamp, charge: &Charge<'_>, units: u32) {
+    table::credit(host, now.as_nanos(), charge, units);
 }
 
 /// Pays from leases what has not been charged in the store.

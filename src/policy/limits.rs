@@ -1,5 +1,6 @@
 //! The policy's limits, for agents, for humans and for API keys.
 
+mod runaway;
 mod shared;
 
 use std::num::NonZeroU32;
@@ -7,6 +8,7 @@ use std::rc::Rc;
 
 use super::agent::resolve;
 use super::condition::Condition;
+use super::duration::Seconds;
 use super::permission::{PermissionId, PermissionSet, Permissions};
 use super::problem::{Path, Problem, Problems};
 use super::vocabulary::Scope;
@@ -19,7 +21,7 @@ use crate::limit::{
 };
 
 use super::wire::Mode;
-pub use super::wire::Per;
+pub use super::wire::{Counts, Per};
 pub(super) use shared::service;
 
 /// How many tokens of one address may be refused. A flood of them takes half a hundredth of a core
@@ -28,6 +30,12 @@ const REFUSED_TOKENS: &str = "1000/10s";
 
 /// A quota of which so many parts of ten are used is told to be running out.
 const USED_TENTHS: u64 = 8;
+
+/// For how long a call is under way whose end is not heard of, in seconds, where the policy does not say.
+const DEFAULT_DURATION: u32 = 300;
+
+/// The longest that it may be, in seconds: a day.
+const MAX_DURATION_SECS: u32 = 86_400;
 
 /// The limits of one class of callers.
 #[derive(Debug, Default)]
@@ -45,8 +53,10 @@ pub struct Limits {
 pub struct Rule {
     /// By what they are counted together.
     pub per: Vec<Per>,
-    /// Whether each counts as what it costs.
-    pub counts_cost: bool,
+    /// What is counted.
+    pub counts: Counts,
+    /// How many writes a read makes up for, where writes are counted.
+    pub per_read: u32,
     /// Where the days of a quota begin, if not where the organization has it.
     pub zone: Option<i32>,
     /// Whether it is enforced.
@@ -143,6 +153,7 @@ pub(super) fn compile(
         let here = place.join(usize::from(index));
         check_per(written.per.as_slice(), class, &here.join("per"), problems);
         let limit = bucket(&written, (class, index), &limits, &here, problems);
+        let limit = runaway::heed(&written, limit, &here, problems);
         let limit = shared::share(&written, limit, about.is_shared, &here, problems);
         let rule = rule(written, about, &here, problems);
         if let Some(limit) = limit {
@@ -189,14 +200,32 @@ fn bucket(
     here: &Path,
     problems: &mut Problems,
 ) -> Option<Limit> {
-    let wire::Limit { name, per, rate, burst, quota, time_zone, .. } = written;
+    let wire::Limit { name, per, rate, burst, quota, time_zone, concurrent, max_duration, .. } =
+        written;
     let name = name.clone().unwrap_or_else(|| default_name(per.as_slice(), index, others));
     if others.limits.iter().any(|limit| limit.name() == name) {
         let message = "another limit of these is called so";
         problems.add(Problem::new(message).at(here.join("name")));
     }
-    let limit: Result<Limit, InvalidLimit> = match (rate, quota) {
-        (Some(rate), None) => {
+    if concurrent.is_none() && max_duration.is_some() {
+        let message = "only calls under way last: expected it of a limit of `concurrent` ones";
+        problems.add(Problem::new(message).at(here.join("max_duration")));
+    }
+    let limit: Result<Limit, InvalidLimit> = match (rate, quota, concurrent) {
+        (None, None, Some(most)) => {
+            let Some(most) = NonZeroU32::new(*most) else {
+                let message = "no call may be under way then: expected at least 1";
+                problems.add(Problem::new(message).at(here.join("concurrent")));
+                return None;
+            };
+            let longest = max_duration.map_or(DEFAULT_DURATION, Seconds::get);
+            if longest > MAX_DURATION_SECS {
+                let message = "expected at most `1d`";
+                problems.add(Problem::new(message).at(here.join("max_duration")));
+            }
+            Limit::concurrent(&name, class, index, most, longest)
+        }
+        (Some(rate), None, None) => {
             if time_zone.is_some() {
                 let message = "a rate knows no days: expected it of a `quota`";
                 problems.add(Problem::new(message).at(here.join("time_zone")));
@@ -214,7 +243,7 @@ fn bucket(
             let is_loop = per.as_slice().contains(&Per::Request);
             limit.map(|limit| if is_loop { limit.of_kind(Kind::Loop) } else { limit })
         }
-        (None, Some(quota)) => {
+        (None, Some(quota), None) => {
             if burst.is_some() {
                 let message = "a quota may be used at once: expected it of a `rate`";
                 problems.add(Problem::new(message).at(here.join("burst")));
@@ -227,7 +256,9 @@ fn bucket(
             Limit::quota(&name, class, index, quota)
         }
         _ => {
-            problems.add(Problem::new("expected one of `rate` and `quota`").at(here.clone()));
+            problems.add(
+                Problem::new("expected one of `rate`, `quota` and `concurrent`").at(here.clone()),
+            );
             return None;
         }
     };
@@ -270,7 +301,8 @@ fn rule(
     let permissions = PermissionSet::from_iter(named);
     Rule {
         per: written.per.as_slice().to_vec(),
-        counts_cost: written.counts == wire::Counts::Cost,
+        counts: written.counts,
+        per_read: written.per_read.unwrap_or(1),
         zone: zone(written.time_zone, &here.join("time_zone"), problems),
         mode: written.mode,
         permissions: (!written.permissions.is_empty()).then_some(permissions),

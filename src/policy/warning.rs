@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 use hashbrown::HashSet;
 
 use super::problem::{Path, Problem, Problems};
-use super::{Access, Cost, Mode, PermissionSet, Policy, RoleId};
+use super::{Access, Cost, Counts, Mode, PermissionSet, Policy, RoleId};
 use crate::limit::Limit;
 
 /// Adds what is odd about `policy` to `problems`.
@@ -33,7 +33,7 @@ pub(super) fn collect(policy: &Policy, problems: &mut Problems) {
 fn unaffordable_routes(policy: &Policy, problems: &mut Problems) {
     let all = [&policy.agent_limits, &policy.human_limits, &policy.key_limits];
     let limits = all.into_iter().flat_map(|limits| limits.limits.iter().zip(&limits.rules));
-    let limits: Vec<_> = limits.filter(|(_, rule)| rule.counts_cost).collect();
+    let limits: Vec<_> = limits.filter(|(_, rule)| rule.counts == Counts::Cost).collect();
     for operation in policy.operations.iter() {
         let (Some(index), Cost::Units(cost)) = (operation.index, &operation.cost) else { continue };
         let is_beyond = |(limit, _): &&(&Limit, _)| !limit.admits(*cost);

@@ -45,7 +45,7 @@ pub struct SharedLimits {
     pub timeout: Option<Seconds>,
 }
 
-/// A limit: exactly one of `rate` and `quota`.
+/// A limit: exactly one of `rate`, `quota` and `concurrent`.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a limit")]
@@ -60,9 +60,17 @@ pub struct Limit {
     pub burst: Option<u32>,
     /// How many in each hour, day or month of the calendar: `10000/day`.
     pub quota: Option<String>,
+    /// How many may be under way at once.
+    pub concurrent: Option<u32>,
+    /// For how long a call is under way whose end is not heard of: `5m` when left out.
+    pub max_duration: Option<Seconds>,
     /// What is counted.
     #[serde(default)]
     pub counts: Counts,
+    /// How many writes each read makes up for, where writes are counted; 1 when left out.
+    pub per_read: Option<u32>,
+    /// For how long nobody passes once a rate is exceeded; twice as long each time after.
+    pub pause: Option<Seconds>,
     /// Where the days of a quota begin: `+01:00`. As the organization has it when left out, and in UTC
     /// where it has none.
     pub time_zone: Option<String>,
@@ -107,6 +115,10 @@ pub enum Counts {
     Calls,
     /// Each call as what its route says that it costs.
     Cost,
+    /// Calls that were denied for what their caller may not do: once they are too many, all its calls are.
+    Denials,
+    /// Calls that change something, less those that read.
+    Writes,
 }
 
 /// What a call costs.
