@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use http_body_util::Full;
@@ -19,10 +20,15 @@ use tokio::sync::oneshot;
 
 /// The request's header that asks for another status.
 pub const FAILS: &str = "x-demo-status";
+/// The request's header that asks for an answer after so many milliseconds, at most five seconds.
+pub const LASTS: &str = "x-demo-millis";
 /// The request's header that says what the call costs.
 pub const COSTS: &str = "x-demo-cost";
 /// The response's header that says so.
 pub const COST: &str = "x-request-cost";
+
+/// The longest that an answer takes, whatever is asked for.
+const LONGEST: Duration = Duration::from_secs(5);
 
 /// An HTTP/1.1 server on a thread of its own; ends when dropped.
 #[derive(Debug)]
@@ -39,7 +45,7 @@ impl Backend {
     ///
     /// No port or no thread is to be had.
     pub fn start() -> anyhow::Result<Self> {
-        let runtime = runtime::Builder::new_current_thread().enable_io().build()?;
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let listener = runtime
             .block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
             .context("cannot open a port for the backend")?;
@@ -83,6 +89,9 @@ async fn echo(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infal
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     // As whoever tries it out wants it to be.
     let asked = |name: &str| request.headers().get(name);
+    if let Some(millis) = asked(LASTS).and_then(|value| value.to_str().ok()?.parse().ok()) {
+        tokio::time::sleep(Duration::from_millis(millis).min(LONGEST)).await;
+    }
     if let Some(status) =
         asked(FAILS).and_then(|value| StatusCode::from_bytes(value.as_bytes()).ok())
     {

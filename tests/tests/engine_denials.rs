@@ -27,6 +27,10 @@ fn strict() -> Value {
           "when": ["has(organization.id) && organization.id == 'thrifty'"] },
         { "per": ["user", "request"], "rate": "1/d",
           "when": ["has(organization.id) && organization.id == 'looping'"] },
+        { "per": "user", "rate": "1/d", "counts": "denials", "name": "denials",
+          "when": ["has(organization.id) && organization.id == 'denied'"] },
+        { "per": "user", "rate": "1/d", "counts": "writes", "name": "writes",
+          "when": ["has(organization.id) && organization.id == 'writing'"] },
     ] });
     policy["routes"][1]["require"] = json!([{ "claim": "acr", "exists": true }]);
     policy["attributes"] = json!({ "model": { "type": "string", "claim": "model" } });
@@ -67,6 +71,9 @@ fn provoke(denial: Denial) -> (Outcome, String) {
     }
     if denial == Denial::UserRequired {
         policy["step_up"]["contacts:read"] = json!({ "max_age": "1h" });
+    }
+    if denial == Denial::TooManyConcurrent {
+        policy["limits"] = json!({ "humans": [{ "per": "user", "concurrent": 1 }] });
     }
     let gate = Gate::new(&policy);
     let read = || get("/v1/contacts?query=secret");
@@ -157,6 +164,24 @@ fn provoke(denial: Denial) -> (Outcome, String) {
             let token = compact(&secretive("crm.read").claim("org_id", "looping"));
             assert_eq!(gate.ask(&read().bearer(&token)).code(), "allow");
             (read(), token)
+        }
+        Denial::TooManyConcurrent => {
+            let token = compact(&secretive("crm.read"));
+            assert_eq!(gate.ask(&read().bearer(&token)).code(), "allow");
+            (read(), token)
+        }
+        Denial::TooManyDenials => {
+            let token = compact(&secretive("crm.read").claim("org_id", "denied"));
+            let write = call("PUT", "/v1/contacts/1").bearer(&token);
+            assert_eq!(gate.ask(&write).code(), "insufficient_scope");
+            (read(), token)
+        }
+        Denial::TooManyWrites => {
+            let writing = secretive("crm.write").claim("org_id", "writing").roles(&["editor"]);
+            let token = compact(&writing.claim("acr", "mfa"));
+            let write = || call("PUT", "/v1/contacts/1?query=secret");
+            assert_eq!(gate.ask(&write().bearer(&token)).code(), "allow");
+            (write(), token)
         }
         Denial::RateLimited => {
             let token = compact(&secretive("crm.read"));
@@ -379,7 +404,13 @@ fn only_what_time_mends_says_when_to_come_back() {
     for denial in Denial::ALL {
         let mends = matches!(
             denial,
-            Denial::BudgetExhausted | Denial::LoopDetected | Denial::NotReady | Denial::RateLimited
+            Denial::BudgetExhausted
+                | Denial::LoopDetected
+                | Denial::NotReady
+                | Denial::RateLimited
+                | Denial::TooManyConcurrent
+                | Denial::TooManyDenials
+                | Denial::TooManyWrites
         );
         let (outcome, _) = provoke(denial);
         assert_eq!(!outcome.response("retry-after").is_empty(), mends, "{denial:?}");

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::reload::set;
 use super::{Outcome, Row, Step, require, with};
 use crate::backend::{COST, COSTS, FAILS};
-use crate::cast::{ADA, SUPPORT_BOT, acting};
+use crate::cast::{ADA, RESEARCH_BOT, SUPPORT_BOT, acting};
 use crate::client::{Request, Response};
 use crate::{Lab, Published};
 
@@ -28,6 +28,7 @@ pub(super) fn rows(lab: &Lab) -> anyhow::Result<Vec<Row>> {
             "agents": [
                 { "per": "user", "quota": "100/day", "counts": "cost", "name": "budget" },
                 { "per": ["agent", "request"], "rate": "3/h", "name": "loops" },
+                { "per": "agent", "rate": "2/min", "counts": "denials", "pause": "1m" },
             ],
         }),
     )?;
@@ -85,10 +86,32 @@ pub(super) fn rows(lab: &Lab) -> anyhow::Result<Vec<Row>> {
             .checked(|response| left(response, 1)),
     ];
     let mut rows: Vec<_> = steps.iter().map(|step| step.take(lab)).collect();
+    rows.extend(runaway(lab)?);
     if let Some(row) = rows.first_mut().filter(|_| published != Published::Accepted) {
         row.objection = Some(format!("the policy was {published:?}"));
     }
     Ok(rows)
+}
+
+/// An agent that tries over and over what it may not do.
+fn runaway(lab: &Lab) -> anyhow::Result<Vec<Row>> {
+    let key = &lab.cast.login;
+    let token = acting(RESEARCH_BOT, ADA, "crm.read");
+    let forbidden = with(Request::new("PUT", "/v1/contacts/1"), &token, key)?;
+    let lacks = (403, "insufficient_scope");
+    let stopped = (429, "too_many_denials");
+    let read = with(Request::get("/v1/contacts?page=9"), &token, key)?;
+    let other =
+        with(Request::get("/v1/contacts?page=9"), &acting(SUPPORT_BOT, ADA, "crm.read"), key)?;
+    const RESEARCH: &str = "research-bot for ada";
+    let steps = [
+        Step::denied(RESEARCH, "tries to write", forbidden.clone(), lacks, "it lacks the scope"),
+        Step::denied(RESEARCH, "tries again", forbidden.clone(), lacks, "so it does"),
+        Step::denied(RESEARCH, "and again", forbidden, stopped, "two denials a minute are enough"),
+        Step::denied(RESEARCH, "reads contacts", read, stopped, "it is stopped for a minute"),
+        Step::allowed(WHO, "reads contacts", other, "another agent is not"),
+    ];
+    Ok(steps.iter().map(|step| step.take(lab)).collect())
 }
 
 /// Whether so much is left of the budget.
