@@ -98,15 +98,15 @@ fn runaway(lab: &Lab) -> anyhow::Result<Vec<Row>> {
     let key = &lab.cast.login;
     let token = acting(RESEARCH_BOT, ADA, "crm.read");
     let forbidden = with(Request::new("PUT", "/v1/contacts/1"), &token, key)?;
-    let lacks = (403, "insufficient_scope");
+    let lacks = (403, "agent_ceiling");
     let stopped = (429, "too_many_denials");
     let read = with(Request::get("/v1/contacts?page=9"), &token, key)?;
     let other =
         with(Request::get("/v1/contacts?page=9"), &acting(SUPPORT_BOT, ADA, "crm.read"), key)?;
     const RESEARCH: &str = "research-bot for ada";
     let steps = [
-        Step::denied(RESEARCH, "tries to write", forbidden.clone(), lacks, "it lacks the scope"),
-        Step::denied(RESEARCH, "tries again", forbidden.clone(), lacks, "so it does"),
+        Step::denied(RESEARCH, "tries to write", forbidden.clone(), lacks, "it may only read"),
+        Step::denied(RESEARCH, "tries again", forbidden.clone(), lacks, "as it was told"),
         Step::denied(RESEARCH, "and again", forbidden, stopped, "two denials a minute are enough"),
         Step::denied(RESEARCH, "reads contacts", read, stopped, "it is stopped for a minute"),
         Step::allowed(WHO, "reads contacts", other, "another agent is not"),
