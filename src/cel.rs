@@ -148,10 +148,7 @@ impl Program {
     ///
     /// [`Failure`] where it is neither true nor false.
     pub fn holds(&self, facts: &dyn Facts) -> Result<bool, Failure> {
-        match eval::eval(&self.root, facts)? {
-            Value::Bool(holds) => Ok(holds),
-            _ => Err(Failure::Mistyped),
-        }
+        eval::truth(&self.root, facts)
     }
 }
 

@@ -47,6 +47,12 @@ impl Failure {
     }
 }
 
+/// Whether an expression is true.
+pub(super) fn truth(node: &Node, facts: &dyn Facts) -> Result<bool, Failure> {
+    let locals = [Value::Null; MAX_LOCALS];
+    Evaluation { facts, locals, depth: 0, steps: MAX_STEPS }.truth(node)
+}
+
 /// The value of an expression.
 pub(super) fn eval<'a>(node: &'a Node, facts: &'a dyn Facts) -> Result<Value<'a>, Failure> {
     let locals = [Value::Null; MAX_LOCALS];
@@ -83,54 +89,124 @@ impl<'a> Evaluation<'a> {
     }
 
     fn eval(&mut self, node: &'a Node) -> Result<Value<'a>, Failure> {
-        self.step()?;
         Ok(match node {
-            Node::Null => Value::Null,
-            Node::Bool(is) => Value::Bool(*is),
-            Node::Int(number) => Value::Int(*number),
-            Node::Double(number) => Value::Double(*number),
-            Node::Text(text) => Value::Text(text),
-            Node::Literal(value) => value.into(),
-            Node::Timestamp(moment) => Value::Timestamp(*moment),
-            Node::Duration(span) => Value::Duration(*span),
-            Node::Variable(id) => self.facts.value(*id)?,
-            Node::HasVariable(id) => match self.facts.value(*id) {
-                Ok(_) => Value::Bool(true),
-                Err(Failure::Missing) => Value::Bool(false),
-                Err(failure) => return Err(failure),
-            },
-            Node::Local(place) => *self.locals.get(*place).ok_or(Failure::Missing)?,
-            Node::Field(of, name) => self.field(of, name)?.ok_or(Failure::Missing)?.into(),
-            Node::HasField(of, name) => Value::Bool(self.field(of, name)?.is_some()),
-            Node::Index(both) => self.index(both)?,
-            Node::Not(of) => Value::Bool(!self.truth(of)?),
+            Node::Variable(id) => {
+                self.step()?;
+                self.facts.value(*id)?
+            }
+            Node::Text(text) => self.is(Value::Text(text))?,
+            Node::Literal(value) => self.is(value.into())?,
+            Node::Int(number) => self.is(Value::Int(*number))?,
+            Node::Timestamp(moment) => self.is(Value::Timestamp(*moment))?,
+            Node::Null => self.is(Value::Null)?,
+            Node::Double(number) => self.is(Value::Double(*number))?,
+            Node::Duration(span) => self.is(Value::Duration(*span))?,
+            Node::Local(place) => {
+                self.step()?;
+                *self.locals.get(*place).ok_or(Failure::Missing)?
+            }
+            Node::Field(..)
+            | Node::Index(_)
+            | Node::Negate(_)
+            | Node::Choice(_)
+            | Node::Arithmetic(..)
+            | Node::Unary(..) => self.work_out(node)?,
+            _ => Value::Bool(self.truth(node)?),
+        })
+    }
+
+    fn is(&mut self, value: Value<'a>) -> Result<Value<'a>, Failure> {
+        self.step()?;
+        Ok(value)
+    }
+
+    /// The value of what is made of others. Apart, for it needs much room and is rare.
+    #[inline(never)]
+    fn work_out(&mut self, node: &'a Node) -> Result<Value<'a>, Failure> {
+        self.step()?;
+        match node {
+            Node::Field(of, name) => Ok(self.field(of, name)?.ok_or(Failure::Missing)?.into()),
+            Node::Index(both) => self.index(both),
             Node::Negate(of) => match self.eval(of)? {
-                Value::Int(number) => Value::Int(number.checked_neg().ok_or(Failure::Overflow)?),
-                Value::Double(number) => Value::Double(-number),
-                _ => return Err(Failure::Mistyped),
+                Value::Int(number) => number.checked_neg().map(Value::Int).ok_or(Failure::Overflow),
+                Value::Double(number) => Ok(Value::Double(-number)),
+                _ => Err(Failure::Mistyped),
             },
-            Node::Or(both) => Value::Bool(self.decides(both, true)?),
-            Node::And(both) => Value::Bool(self.decides(both, false)?),
             Node::Choice(parts) => {
                 let [condition, then, otherwise] = &**parts;
                 let chosen = if self.truth(condition)? { then } else { otherwise };
-                self.eval(chosen)?
+                self.eval(chosen)
             }
-            Node::Equal(both) => Value::Bool(self.are_equal(both)?),
-            Node::Unequal(both) => Value::Bool(!self.are_equal(both)?),
-            Node::Ordered(order, both) => Value::Bool(self.is_ordered(*order, both)?),
-            Node::In(both) => Value::Bool(self.is_in(both)?),
             Node::Arithmetic(arithmetic, both) => {
                 let [one, two] = &**both;
-                calculate(*arithmetic, self.eval(one)?, self.eval(two)?)?
+                calculate(*arithmetic, self.eval(one)?, self.eval(two)?)
             }
             Node::Unary(function, of) => {
                 let of = self.eval(of)?;
                 if let Value::Text(text) = of {
                     self.read(text)?;
                 }
-                call(*function, of)?
+                call(*function, of)
             }
+            _ => Err(Failure::Mistyped),
+        }
+    }
+
+    /// The value of what is true or false. What else there is has to be so by itself.
+    fn truth(&mut self, node: &'a Node) -> Result<bool, Failure> {
+        match node {
+            Node::And(both) => {
+                self.step()?;
+                self.decides(both, false)
+            }
+            Node::Or(both) => {
+                self.step()?;
+                self.decides(both, true)
+            }
+            Node::Equal(both) => {
+                self.step()?;
+                self.are_equal(both)
+            }
+            Node::In(both) => {
+                self.step()?;
+                self.is_in(both)
+            }
+            Node::HasVariable(id) => {
+                self.step()?;
+                match self.facts.value(*id) {
+                    Ok(_) => Ok(true),
+                    Err(Failure::Missing) => Ok(false),
+                    Err(failure) => Err(failure),
+                }
+            }
+            Node::Ordered(order, both) => {
+                self.step()?;
+                self.is_ordered(*order, both)
+            }
+            Node::Not(of) => {
+                self.step()?;
+                self.truth(of).map(|is| !is)
+            }
+            Node::Bool(_)
+            | Node::Unequal(_)
+            | Node::HasField(..)
+            | Node::Binary(..)
+            | Node::Matches(..)
+            | Node::Each(..) => self.decide(node),
+            _ => match self.eval(node)? {
+                Value::Bool(is) => Ok(is),
+                _ => Err(Failure::Mistyped),
+            },
+        }
+    }
+
+    #[inline(never)]
+    fn decide(&mut self, node: &'a Node) -> Result<bool, Failure> {
+        self.step()?;
+        match node {
+            Node::Bool(is) => Ok(*is),
+            Node::Unequal(both) => self.are_equal(both).map(|are| !are),
+            Node::HasField(of, name) => Ok(self.field(of, name)?.is_some()),
             Node::Binary(function, both) => {
                 let [one, two] = &**both;
                 let (Value::Text(text), Value::Text(part)) = (self.eval(one)?, self.eval(two)?)
@@ -138,7 +214,7 @@ impl<'a> Evaluation<'a> {
                     return Err(Failure::Mistyped);
                 };
                 self.read(text)?;
-                Value::Bool(match function {
+                Ok(match function {
                     Binary::Contains => text.contains(part),
                     Binary::StartsWith => text.starts_with(part),
                     Binary::EndsWith => text.ends_with(part),
@@ -147,15 +223,9 @@ impl<'a> Evaluation<'a> {
             Node::Matches(of, pattern) => {
                 let Value::Text(text) = self.eval(of)? else { return Err(Failure::Mistyped) };
                 self.search(text, pattern)?;
-                Value::Bool(pattern.is_in(text))
+                Ok(pattern.is_in(text))
             }
-            Node::Each(quantifier, both) => self.each(*quantifier, both)?,
-        })
-    }
-
-    fn truth(&mut self, node: &'a Node) -> Result<bool, Failure> {
-        match self.eval(node)? {
-            Value::Bool(is) => Ok(is),
+            Node::Each(quantifier, both) => self.each(*quantifier, both),
             _ => Err(Failure::Mistyped),
         }
     }
@@ -192,8 +262,14 @@ impl<'a> Evaluation<'a> {
     }
 
     fn are_equal(&mut self, [one, two]: &'a [Node; 2]) -> Result<bool, Failure> {
-        let (one, two) = (self.eval(one)?, self.eval(two)?);
-        self.equal(one, two)
+        match (self.eval(one)?, self.eval(two)?) {
+            // As most are.
+            (Value::Text(one), Value::Text(two)) => {
+                self.step()?;
+                Ok(one == two)
+            }
+            (one, two) => self.equal(one, two),
+        }
     }
 
     fn equal(&mut self, one: Value<'a>, two: Value<'a>) -> Result<bool, Failure> {
@@ -260,7 +336,14 @@ impl<'a> Evaluation<'a> {
         match (self.eval(one)?, self.eval(two)?) {
             (one, Value::List(list)) => {
                 for element in list {
-                    if self.equal(one, element.into())? {
+                    let is_equal = match (one, element) {
+                        (Value::Text(one), Json::String(two)) => {
+                            self.step()?;
+                            one == two
+                        }
+                        _ => self.equal(one, element.into())?,
+                    };
+                    if is_equal {
                         return Ok(true);
                     }
                 }
@@ -273,11 +356,7 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    fn each(
-        &mut self,
-        quantifier: Quantifier,
-        [of, body]: &'a [Node; 2],
-    ) -> Result<Value<'a>, Failure> {
+    fn each(&mut self, quantifier: Quantifier, [of, body]: &'a [Node; 2]) -> Result<bool, Failure> {
         match self.eval(of)? {
             Value::List(list) => self.each_of(quantifier, list.iter().map(Value::from), body),
             Value::Map(map) => {
@@ -293,7 +372,7 @@ impl<'a> Evaluation<'a> {
         quantifier: Quantifier,
         values: impl Iterator<Item = Value<'a>>,
         body: &'a Node,
-    ) -> Result<Value<'a>, Failure> {
+    ) -> Result<bool, Failure> {
         let decisive = matches!(quantifier, Quantifier::Exists);
         let mut failure = None;
         let place = self.depth;
@@ -303,13 +382,13 @@ impl<'a> Evaluation<'a> {
             let truth = self.truth(body);
             self.depth = place;
             match truth {
-                Ok(is) if is == decisive => return Ok(Value::Bool(decisive)),
+                Ok(is) if is == decisive => return Ok(decisive),
                 Ok(_) => {}
                 Err(Failure::TooManySteps) => return Err(Failure::TooManySteps),
                 Err(other) => failure = failure.or(Some(other)),
             }
         }
-        failure.map_or(Ok(Value::Bool(!decisive)), Err)
+        failure.map_or(Ok(!decisive), Err)
     }
 }
 

@@ -273,7 +273,10 @@ fn a_budget_that_is_running_out_is_told_to_the_caller_and_the_auditor() {
 #[test]
 fn mistakes_in_limits_are_found_when_the_policy_is_read() {
     for (limit, message) in [
-        (json!({ "per": "agent" }), "limits.agents[0]: expected one of `rate` and `quota`"),
+        (
+            json!({ "per": "agent" }),
+            "limits.agents[0]: expected one of `rate`, `quota` and `concurrent`",
+        ),
         (json!({ "per": "agent", "rate": "1/s", "quota": "1/day" }), "expected one of"),
         (
             json!({ "per": "agent", "quota": "1/week" }),
