@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fs;
 use std::hint::black_box;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use anyhow::{Context as _, bail};
 use criterion::{BatchSize, Criterion};
 use postern::decision::{Answer, Engine, Request};
 use postern::host::{Expected, Host, HostError, Stored, Swap, Timestamp};
+use postern::limit::{self, BucketKey, Charge, Class, Leases, Limit, Refused};
 use postern_cli::mint::Algorithm;
 use serde_json::Value;
 
@@ -47,6 +49,10 @@ pub(crate) fn measure(effort: &Effort, figures: &mut Figures) -> anyhow::Result<
         let difference = difference(&one, &none, &host, &credential)?;
         figures.add(name, difference, "us", Goal::AtMost(0.5));
     }
+    let name = "limit_store_100000";
+    if figures.wants(name) {
+        figures.add(name, principals(100_000)?, "MiB", Goal::None);
+    }
     for (name, algorithm) in [
         ("engine_allow_cold_es256", Algorithm::Es256),
         ("engine_allow_cold_rs256", Algorithm::Rs256),
@@ -75,6 +81,25 @@ pub(crate) fn measure(effort: &Effort, figures: &mut Figures) -> anyhow::Result<
         }
     }
     Ok(())
+}
+
+/// What the shared store holds, keys and values, once so many principals have used a limit, in MiB.
+fn principals(many: u32) -> anyhow::Result<f64> {
+    let (rate, burst) = ("60/min".parse()?, NonZeroU32::MIN);
+    let limit = Limit::new("agent", Class::Agents, 0, rate, burst)?;
+    let host = Memory::new(&Case::new(Algorithm::Es256)?);
+    for number in 0..many {
+        let key = BucketKey::new(&["agent", case::ISSUER, &number.to_string()]);
+        let charge = Charge { limit: &limit, key, cost: 1, zone: 0 };
+        let taken = limit::take(&mut Leases::default(), &host, host.now(), [charge].into_iter());
+        // Where more than eight fall into one slot they share a bucket, and one of them may have to wait.
+        if taken == Err(Refused::Unavailable) {
+            bail!("the store failed");
+        }
+    }
+    let values = host.values.borrow();
+    let bytes: usize = values.iter().map(|(key, stored)| key.len() + stored.value.len()).sum();
+    Ok(f64::from(u32::try_from(bytes)?) / (1024.0 * 1024.0))
 }
 
 fn engine(policy: &Value) -> anyhow::Result<Engine> {

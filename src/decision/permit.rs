@@ -141,9 +141,9 @@ impl Engine {
     ) -> Result<Charged, Refusal> {
         let (operation, permission) = about;
         let mut charged = Charged::default();
-        let (mut enforced, mut tried) = ([None; MAX_LIMITS], [None; MAX_LIMITS]);
-        let places = enforced.iter_mut().zip(&mut tried);
-        for (counted, (enforced, tried)) in self.counted(session)?.zip(places) {
+        let [mut enforced, mut tried, mut read] = [[None; MAX_LIMITS]; 3];
+        let places = enforced.iter_mut().zip(&mut tried).zip(&mut read);
+        for (counted, ((enforced, tried), read)) in self.counted(session)?.zip(places) {
             let (limit, rule, _) = counted;
             let is_skipped = match rule.counts {
                 Counts::Denials => true,
@@ -163,16 +163,18 @@ impl Engine {
                     })?;
                     *charged.cost.insert(cost)
                 }
+                _ if is_skipped => rule.per_read,
                 _ => 1,
             };
-            let charge = keyed(counted, session, about, facts, cost);
-            if is_skipped {
-                limit::credit(host, facts.now, &charge, rule.per_read);
-            } else if cost > 0 {
-                *(if rule.mode == Mode::Shadow { tried } else { enforced }) = Some(charge);
-            }
+            let place = match rule.mode {
+                _ if is_skipped => read,
+                Mode::Enforce => enforced,
+                Mode::Shadow => tried,
+            };
+            *place = (cost > 0).then(|| keyed(counted, session, about, facts, cost));
         }
         let usages = self.take(&enforced, host, facts.now)?;
+        charges(&read).for_each(|charge| limit::credit(host, facts.now, &charge));
         let mut receipts = receipts(&enforced, &usages);
         if tried.iter().any(Option::is_some) {
             match self.take(&tried, host, facts.now) {

@@ -126,11 +126,11 @@ pub(super) fn change(
     }
 }
 
-/// Gives so many units of a charge's bucket back, if it owes any.
-pub(super) fn credit(host: &impl Host, now: u64, charge: &Charge<'_>, units: u32) {
+/// Gives as many units as a charge is for back to its bucket, if that owes any.
+pub(super) fn credit(host: &impl Host, now: u64, charge: &Charge<'_>) {
     let (meter, key) =
         (charge.meter(), charge.key.store_key(charge.limit.class, charge.limit.index));
-    change(host, &key, (charge.key.tag, meter), now, |state| meter.credit(state, now, units));
+    change(host, &key, (charge.key.tag, meter), now, |state| meter.credit(state, now, charge.cost));
 }
 
 /// The slot under a key, and what to expect when replacing it.

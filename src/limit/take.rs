@@ -222,9 +222,9 @@ pub fn check<'a>(
     longest.map_or(Ok(()), |exceeded| Err(exceeded.into()))
 }
 
-/// Gives so many units of a charge's bucket back, if it owes any.
-pub fn credit(host: &impl Host, now: Timestamp, charge: &Charge<'_>, units: u32) {
-    table::credit(host, now.as_nanos(), charge, units);
+/// Gives as many units as a charge is for back to its bucket, if that owes any.
+pub fn credit(host: &impl Host, now: Timestamp, charge: &Charge<'_>) {
+    table::credit(host, now.as_nanos(), charge);
 }
 
 /// Pays from leases what has not been charged in the store.

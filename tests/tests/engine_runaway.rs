@@ -157,6 +157,18 @@ fn who_writes_more_than_it_reads_is_stopped_and_reading_makes_up_for_it() {
 }
 
 #[test]
+fn a_read_that_is_refused_makes_up_for_nothing() {
+    let gate = Gate::new(&limiting(json!([
+        { "per": "agent", "rate": "1/min", "counts": "writes" },
+        { "per": "agent", "rate": "1/min", "permissions": ["contacts:read"] },
+    ])));
+    assert_eq!(
+        codes(&gate, &[&read(), &write(1), &read(), &write(2)]),
+        ["allow", "allow", "rate_limited", "too_many_writes"]
+    );
+}
+
+#[test]
 fn a_loop_pauses_too() {
     let gate = Gate::new(&limiting(json!([
         { "per": ["agent", "request"], "rate": "2/min", "pause": "1m" },
