@@ -65,6 +65,8 @@ pub(crate) enum Rules {
     Limit,
     /// Five of them, each by another level.
     FiveLimits,
+    /// One that is soon used up.
+    Narrow,
 }
 
 impl Rules {
@@ -76,6 +78,7 @@ impl Rules {
             Self::Unlimited => "unlimited",
             Self::Limit => "limit",
             Self::FiveLimits => "five_limits",
+            Self::Narrow => "narrow",
         }
     }
 }
@@ -89,6 +92,7 @@ impl Case {
             Rules::Condition => self.conditional(),
             Rules::Unlimited => self.limited(json!([])),
             Rules::Limit => self.limited(json!([counted("agent")])),
+            Rules::Narrow => self.limited(json!([{ "per": "agent", "rate": "60/min" }])),
             Rules::FiveLimits => self.limited(
                 ["agent", "user", "organization", "client", "route"]
                     .map(counted)
@@ -186,6 +190,22 @@ impl Case {
     /// The key cannot sign.
     pub(crate) fn token(&self) -> anyhow::Result<String> {
         Ok(self.access_token()?.sign(&self.key)?)
+    }
+
+    /// A token of a person's.
+    ///
+    /// # Errors
+    ///
+    /// The key cannot sign.
+    pub(crate) fn person_token(&self) -> anyhow::Result<String> {
+        let lifetime = i64::try_from(LIFETIME.as_secs())?;
+        let token = AccessToken::new(ISSUER, AUDIENCE, self.now)
+            .valid(self.now, self.now.saturating_add(lifetime))
+            .subject(USER)
+            .client("crm-web")
+            .scope("crm.read")
+            .roles(&["editor"]);
+        Ok(token.sign(&self.key)?)
     }
 
     /// Such a token, signed by somebody else's key that has the same name.

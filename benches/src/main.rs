@@ -13,6 +13,7 @@ mod cores;
 mod engine;
 mod envoy;
 mod figure;
+mod flood;
 mod load;
 mod rules;
 mod side_by_side;
@@ -99,6 +100,7 @@ fn measure(quick: bool, figures: &mut Figures) -> anyhow::Result<()> {
     if figures.wants_some("envoy") {
         side_by_side::measure(&effort, figures)?;
         rules::measure(&effort, figures)?;
+        flood::measure(&effort, figures)?;
         cold::measure(&effort, figures)?;
     }
     Ok(())

@@ -37,6 +37,10 @@ pub(crate) fn measure(effort: &Effort, figures: &mut Figures) -> anyhow::Result<
     figures.add("wasm_host_calls_allow", calls, "calls", Goal::AtMost(12.0));
     figures.add("wasm_fuel_allow_warm", fuel(&counted)?, "instructions", Goal::None);
 
+    if figures.wants("wasm_fuel_deny_limited") {
+        figures.add("wasm_fuel_deny_limited", limited(&case, &token)?, "instructions", Goal::None);
+    }
+
     case.policy = case.with(Rules::Condition);
     let conditional = fuel(&warm(&case, &token)?)? - fuel(&counted)?;
     figures.add("wasm_fuel_condition", conditional, "instructions", Goal::None);
@@ -66,6 +70,19 @@ fn warm(case: &Case, token: &str) -> anyhow::Result<Exchange> {
     let mut proxy = start(case, Proxy::new(Profile::Envoy, case.policy.to_string()))?;
     allow(&mut proxy, token)?;
     allow(&mut proxy, token)
+}
+
+/// Instructions of a request that is refused since its limit is used up.
+fn limited(case: &Case, token: &str) -> anyhow::Result<f64> {
+    let policy = case.with(Rules::Narrow).to_string();
+    let mut proxy = start(case, Proxy::new(Profile::Envoy, policy))?;
+    for _ in 0..100 {
+        let exchange = proxy.request(&request(token));
+        if exchange.code().as_deref() == Some("rate_limited") {
+            return fuel(&exchange);
+        }
+    }
+    bail!("the limit is never used up")
 }
 
 fn start(case: &Case, mut proxy: Proxy) -> anyhow::Result<Proxy> {
