@@ -145,13 +145,15 @@ impl Engine {
         let places = enforced.iter_mut().zip(&mut tried).zip(&mut read);
         for (counted, ((enforced, tried), read)) in self.counted(session)?.zip(places) {
             let (limit, rule, _) = counted;
-            let is_skipped = match rule.counts {
-                Counts::Denials => true,
-                Counts::Writes => is_read(facts.method),
+            let place = match (rule.counts, rule.mode) {
+                (Counts::Denials, _) => continue,
                 // Of a call that is only tried nobody hears the end.
-                Counts::Calls | Counts::Cost => self.is_tried && limit.kind() == Kind::Concurrent,
+                _ if self.is_tried && limit.kind() == Kind::Concurrent => continue,
+                (Counts::Writes, _) if is_read(facts.method) => read,
+                (_, Mode::Enforce) => enforced,
+                (_, Mode::Shadow) => tried,
             };
-            if (is_skipped && rule.counts != Counts::Writes) || !rule.counts(permission, facts) {
+            if !rule.counts(permission, facts) {
                 continue;
             }
             let cost = match (rule.counts, charged.cost) {
@@ -163,13 +165,8 @@ impl Engine {
                     })?;
                     *charged.cost.insert(cost)
                 }
-                _ if is_skipped => rule.per_read,
+                (Counts::Writes, _) if is_read(facts.method) => rule.per_read,
                 _ => 1,
-            };
-            let place = match rule.mode {
-                _ if is_skipped => read,
-                Mode::Enforce => enforced,
-                Mode::Shadow => tried,
             };
             *place = (cost > 0).then(|| keyed(counted, session, about, facts, cost));
         }

@@ -159,6 +159,10 @@ impl Ledger {
         let mut longest: Option<Exceeded> = None;
         for charge in charges {
             let Some(share) = charge.limit.share else { continue };
+            if !charge.limit.admits(charge.cost) {
+                // The proxy's own count never holds so much: it is not worth a question.
+                continue;
+            }
             let bucket = charge.bucket();
             let lack = match state.account(bucket, now) {
                 Some(account) => match account.check(charge.cost, share.overdraft, now) {

@@ -1,6 +1,7 @@
 //! What one worker has of one bucket that replicas share.
 
 use super::SECOND;
+use crate::limit::gcra::SKEW;
 
 /// For how long units are good of which the service does not say when their window ends, in
 /// nanoseconds, and the first pause before it is asked again after it said no.
@@ -9,7 +10,7 @@ const LAPSE: u64 = SECOND;
 /// The longest such pause.
 const LONGEST_PAUSE: u64 = 60 * SECOND;
 
-/// The farthest that a window may end from now, in nanoseconds: 32 days.
+/// The longest that a window may last, in nanoseconds: 32 days.
 const LONGEST: u64 = 32 * 86_400 * SECOND;
 
 /// At most one so many-th of a limit is asked for ahead of need, and of what the service says is left.
@@ -54,6 +55,8 @@ pub(super) struct Account {
     /// How many less, after the service said no to more.
     fewer: Option<u32>,
     granted: u64,
+    /// When the service was heard last. What it said is of no worth to a clock that is behind that.
+    heard: u64,
     /// Units that were left to all by the service's last word, good as long as the units.
     remaining: Option<u32>,
     /// Whether the service says when its windows end.
@@ -137,6 +140,7 @@ impl Account {
     /// The service granted what it was asked at `begun`.
     pub(super) fn grant(&mut self, (debt, ahead): (u32, u32), word: &Word, begun: u64, now: u64) {
         let live = self.live(now);
+        self.heard = now;
         self.debt = self.debt.saturating_sub(debt);
         self.units = live.saturating_add(ahead);
         self.until = begun.saturating_add(word.reset.unwrap_or(LAPSE).min(LONGEST));
@@ -168,6 +172,7 @@ impl Account {
             self.fewer = Some(ahead / 2);
             return true;
         }
+        self.heard = now;
         // What was spent before it was granted is spent: that is what the overdraft bounds.
         self.debt = self.debt.saturating_sub(debt);
         (self.missed, self.largest) = (0, 0);
@@ -201,15 +206,20 @@ impl Account {
         if self.lasts(now) { self.units } else { 0 }
     }
 
-    /// Whether the window is still that of the last grant; not if the clock has gone back since.
+    /// Whether the window is still that of the last grant.
     fn lasts(&self, now: u64) -> bool {
-        (1..=LONGEST).contains(&self.until.saturating_sub(now))
+        self.is_of_now(now) && now < self.until
+    }
+
+    /// Whether the clock has not gone back since the service was heard.
+    const fn is_of_now(&self, now: u64) -> bool {
+        now.saturating_add(SKEW) >= self.heard
     }
 
     /// For how long the service has none, as far as it is known.
     fn closed_for(&self, now: u64) -> Option<u64> {
         let left = self.closed.saturating_sub(now);
-        (1..=LONGEST).contains(&left).then_some(left)
+        (left > 0 && self.is_of_now(now)).then_some(left)
     }
 
     fn lends(&self, units: u32, overdraft: u32) -> bool {

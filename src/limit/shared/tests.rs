@@ -16,10 +16,9 @@ const MILLI: u64 = 1_000_000;
 const WINDOW: u64 = 60 * SECOND;
 
 fn limit(units: u32, share: Share) -> Limit {
-    let (rate, burst) = (format!("{units}/min").parse().unwrap(), NonZeroU32::MAX);
-    let limit = Limit::new("all", Class::Agents, 0, rate, NonZeroU32::MIN.max(burst));
-    let limit = limit.or_else(|_| Limit::new("all", Class::Agents, 0, rate, NonZeroU32::MIN));
-    limit.unwrap().shared(share).unwrap()
+    let rate = format!("{units}/min").parse().unwrap();
+    let burst = NonZeroU32::new(units).unwrap();
+    Limit::new("all", Class::Agents, 0, rate, burst).unwrap().shared(share).unwrap()
 }
 
 fn share(on_failure: OnFailure, overdraft: u32) -> Share {
@@ -245,6 +244,8 @@ proptest! {
         let mut admitted: HashMap<u64, u32> = HashMap::new();
         for event in events {
             match event {
+                // What costs more than there ever is, a proxy's own count refuses.
+                Event::Call(_, cost) if cost > units => {}
                 Event::Call(worker, cost) => {
                     if workers[worker].call(&limit, cost, now).is_ok() {
                         *admitted.entry(server.end(now)).or_default() += cost;
@@ -444,6 +445,29 @@ fn a_dear_call_is_admitted_once_so_much_was_granted() {
     let (call, question) = sent.first().unwrap();
     worker.hear(*call, &server.answer(question, NOW), NOW + MILLI);
     assert_eq!(worker.call(&limit, 500, NOW + SECOND), Ok(()));
+}
+
+#[test]
+fn a_clock_that_goes_back_closes_nothing_for_long_and_what_never_fits_is_not_asked_for() {
+    let limit = limit(2, share(OnFailure::Closed, 1));
+    let (worker, mut server) = (Lessee::new(&limit), Server::new(2, Counting::OfTheClock));
+    // A month too early.
+    let wrong = NOW + 30 * 86_400 * SECOND;
+    for at in 0..4 {
+        let _ = worker.call(&limit, 1, wrong + at);
+        for (call, question) in worker.take_sent() {
+            worker.hear(call, &server.answer(&question, wrong + at), wrong + at);
+        }
+    }
+    assert!(matches!(worker.call(&limit, 1, wrong + 9), Err(Refused::Exceeded { .. })));
+    assert_eq!(worker.call(&limit, 1, NOW), Ok(()));
+
+    let worker = Lessee::new(&limit);
+    let charge = Charge { limit: &limit, key: key("bot"), cost: u32::MAX, zone: 0 };
+    let checked = worker.ledger.check([charge].into_iter(), Timestamp::from_nanos(NOW));
+    assert_eq!(checked, Ok(()), "the proxy's own count refuses it");
+    worker.ledger.send(&worker);
+    assert!(worker.take_sent().is_empty());
 }
 
 #[test]
