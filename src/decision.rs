@@ -231,7 +231,7 @@ impl Engine {
     pub fn new(mut policy: Policy, seed: [u8; 16]) -> Self {
         let candidate = policy.candidate.take();
         let classes = [&policy.agent_limits, &policy.human_limits, &policy.key_limits];
-        let limits = classes.into_iter().flat_map(|class| &class.limits);
+        let limits = classes.into_iter().flat_map(|class| class.iter());
         Self {
             ledger: Ledger::new(policy.shared_limits.take(), limits),
             // Another seed: who fetches for all is told by it.

@@ -7,7 +7,7 @@ use crate::authorize::facts::Facts;
 use crate::authorize::{self, details, elevation};
 use crate::denial::{Denial, Refusal};
 use crate::host::{Host, Timestamp};
-use crate::limit::{self, BucketKey, Charge, Kind, Limit, MAX_LIMITS, Receipt, Usages, digest};
+use crate::limit::{self, BucketKey, Charge, Kind, MAX_LIMITS, Receipt, Usages, digest};
 use crate::policy::{Counts, Mode, Operation, Per, PermissionId, Rule};
 use crate::principal::attributes;
 use crate::route::NormalPath;
@@ -144,11 +144,11 @@ impl Engine {
         let [mut enforced, mut tried, mut read] = [[None; MAX_LIMITS]; 3];
         let places = enforced.iter_mut().zip(&mut tried).zip(&mut read);
         for (counted, ((enforced, tried), read)) in self.counted(session)?.zip(places) {
-            let (limit, rule, _) = counted;
+            let (rule, _) = counted;
             let place = match (rule.counts, rule.mode) {
                 (Counts::Denials, _) => continue,
                 // Of a call that is only tried nobody hears the end.
-                _ if self.is_tried && limit.kind() == Kind::Concurrent => continue,
+                _ if self.is_tried && rule.limit.kind() == Kind::Concurrent => continue,
                 (Counts::Writes, _) if is_read(facts.method) => read,
                 (_, Mode::Enforce) => enforced,
                 (_, Mode::Shadow) => tried,
@@ -192,11 +192,10 @@ impl Engine {
     ) -> Result<impl Iterator<Item = Counted<'s>>, Refusal> {
         let limits = session.limits(&self.policy);
         // INVARIANT: a bucket for every limit; a limit that nobody is charged to would not hold.
-        if [limits.rules.len(), session.buckets.len()] != [limits.limits.len(); 2] {
+        if limits.rules.len() != session.buckets.len() {
             return Err(Denial::NotReady.into());
         }
-        let all = limits.limits.iter().zip(&limits.rules).zip(&session.buckets);
-        Ok(all.map(|((limit, rule), bucket)| (limit, rule, *bucket)))
+        Ok(limits.rules.iter().zip(session.buckets.iter().copied()))
     }
 
     /// Whether so many calls of the caller were denied that all are; of limits that are not enforced, why
@@ -212,7 +211,7 @@ impl Engine {
         for counted in self.denials(session, about.1, facts)? {
             let charge = keyed(counted, session, about, facts, 1);
             match limit::check(host, facts.now, [charge].into_iter()) {
-                Err(refused) if counted.1.mode == Mode::Shadow => shadow = Some(refused.into()),
+                Err(refused) if counted.0.mode == Mode::Shadow => shadow = Some(refused.into()),
                 checked => checked?,
             }
         }
@@ -243,7 +242,7 @@ impl Engine {
         permission: PermissionId,
         facts: &Facts<'_>,
     ) -> Result<impl Iterator<Item = Counted<'s>>, Refusal> {
-        let is_one = move |(_, rule, _): &Counted<'_>| {
+        let is_one = move |(rule, _): &Counted<'_>| {
             rule.counts == Counts::Denials && rule.counts(permission, facts)
         };
         Ok(self.counted(session)?.filter(is_one))
@@ -270,8 +269,8 @@ impl Engine {
     }
 }
 
-/// A limit, which calls it counts, and whose bucket.
-type Counted<'s> = (&'s Limit, &'s Rule, BucketKey);
+/// A limit, and whose bucket.
+type Counted<'s> = (&'s Rule, BucketKey);
 
 /// What a request is to be charged.
 type Charges<'l> = [Option<Charge<'l>>; MAX_LIMITS];
@@ -294,7 +293,7 @@ fn is_read(method: &[u8]) -> bool {
 
 /// The charge to the bucket of a session, and of which of its calls.
 fn keyed<'s>(
-    (limit, rule, bucket): Counted<'s>,
+    (rule, bucket): Counted<'s>,
     session: &Session,
     (operation, permission): (&Operation, PermissionId),
     facts: &Facts<'_>,
@@ -307,5 +306,5 @@ fn keyed<'s>(
         Per::Route => key.with(digest(operation.template.as_bytes())).with(digest(facts.method)),
         Per::Request => key.with(digest(facts.target)).with(digest(facts.method)),
     });
-    Charge { limit, key, cost, zone: rule.zone.unwrap_or(session.zone) }
+    Charge { limit: &rule.limit, key, cost, zone: rule.zone.unwrap_or(session.zone) }
 }

@@ -99,14 +99,13 @@ impl Refusal {
         headers.extend(challenges(denial, told).map(|value| ("www-authenticate", value)));
         headers.extend(told.dpop_nonce.map(|nonce| ("dpop-nonce", nonce.to_owned())));
         headers.extend(retry_after.map(|seconds| ("retry-after", seconds.to_string())));
-        let limits = told.limits.map_or(&[][..], |limits| &limits.limits);
         let violated: Option<&Limit> =
-            exceeded.and_then(|(usage, _)| limits.iter().find(|limit| usage.is_of(limit)));
-        if let (Some((usage, _)), Some(told)) = (exceeded, told.limits) {
+            exceeded.zip(told.limits).and_then(|((usage, _), limits)| limits.find(usage));
+        if let (Some((usage, _)), Some(limits)) = (exceeded, told.limits) {
             let mut field = String::new();
-            write_usage(&mut field, limits, [usage]);
-            headers.push(("ratelimit-policy", told.field.to_string()));
-            headers.push(("ratelimit", field));
+            write_usage(&mut field, limits.iter(), [usage]);
+            let fields = [("ratelimit-policy", limits.field.to_string()), ("ratelimit", field)];
+            headers.extend(fields.into_iter().filter(|(_, value)| !value.is_empty()));
         }
         let unmet = matches!(denial, Denial::InsufficientScope | Denial::MissingToken);
         let is_asked = matches!(

@@ -68,10 +68,14 @@ pub fn write_policy<'a>(out: &mut String, limits: impl IntoIterator<Item = &'a L
 /// `t` is left out where the bucket is full and nothing more will come. For the cost of one that was
 /// refused `Retry-After` tells the wait, which may be longer. A usage of none of `limits` is not
 /// written.
-pub fn write_usage(out: &mut String, limits: &[Limit], usages: impl IntoIterator<Item = Usage>) {
+pub fn write_usage<'a>(
+    out: &mut String,
+    limits: impl Iterator<Item = &'a Limit> + Clone,
+    usages: impl IntoIterator<Item = Usage>,
+) {
     for usage in usages {
         let told = |limit: &&Limit| usage.is_of(limit) && limit.is_told();
-        let Some(limit) = limits.iter().find(told) else { continue };
+        let Some(limit) = limits.clone().find(told) else { continue };
         open(out, limit);
         out.push_str(";r=");
         decimal(out, usage.remaining.into());
@@ -162,7 +166,7 @@ mod tests {
     #[test]
     fn a_full_bucket_has_no_time_until_more() {
         let mut value = String::new();
-        write_usage(&mut value, &limits(), [usage(0, 20, 0)]);
+        write_usage(&mut value, limits().iter(), [usage(0, 20, 0)]);
         assert_eq!(value, "\"agent\";r=20");
     }
 
@@ -170,7 +174,7 @@ mod tests {
     fn a_usage_of_another_policy_is_not_written() {
         let mut value = String::new();
         let human = Usage { class: Class::Humans, ..usage(0, 1, 0) };
-        write_usage(&mut value, &limits(), [usage(9, 1, 0), human]);
+        write_usage(&mut value, limits().iter(), [usage(9, 1, 0), human]);
         assert_eq!(value, "");
     }
 
@@ -178,7 +182,7 @@ mod tests {
         #[test]
         fn sfv_finds_in_the_usage_what_was_put_in(remaining: u32, until_more: u64) {
             let mut value = String::new();
-            write_usage(&mut value, &limits(), [usage(1, 3, 1), usage(0, remaining, until_more)]);
+            write_usage(&mut value, limits().iter(), [usage(1, 3, 1), usage(0, remaining, until_more)]);
             let read = parse(&value);
             let of = |name: &str, r, t| {
                 (name.to_owned(), vec![("r".to_owned(), r), ("t".to_owned(), t)])

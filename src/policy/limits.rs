@@ -16,8 +16,8 @@ use super::wire;
 use crate::authorize::facts::Facts;
 use crate::calendar;
 use crate::limit::{
-    Class, InvalidLimit, Kind, Limit, MAX_LIMITS, MAX_NAME_BYTES, Quota, Rate, RateLimit, Usages,
-    write_policy, write_usage,
+    Class, InvalidLimit, Kind, Limit, MAX_LIMITS, MAX_NAME_BYTES, Quota, Rate, RateLimit, Usage,
+    Usages, write_policy, write_usage,
 };
 
 use super::wire::Mode;
@@ -40,17 +40,17 @@ const MAX_DURATION_SECS: u32 = 86_400;
 /// The limits of one class of callers.
 #[derive(Debug, Default)]
 pub struct Limits {
-    /// How many, how fast.
-    pub limits: Vec<Limit>,
-    /// Which calls each of them counts, and by what it counts them together.
+    /// Each of them.
     pub rules: Vec<Rule>,
     /// The value of `RateLimit-Policy`; empty when there is no limit.
     pub field: Rc<str>,
 }
 
-/// Which calls a limit counts.
+/// A limit, and which calls it counts.
 #[derive(Debug)]
 pub struct Rule {
+    /// How many, how fast.
+    pub limit: Limit,
     /// By what they are counted together.
     pub per: Vec<Per>,
     /// What is counted.
@@ -75,13 +75,23 @@ impl Rule {
 }
 
 impl Limits {
+    /// How many, how fast.
+    pub fn iter(&self) -> impl Iterator<Item = &Limit> + Clone {
+        self.rules.iter().map(|rule| &rule.limit)
+    }
+
+    /// The limit that a usage is of.
+    pub fn find(&self, usage: Usage) -> Option<&Limit> {
+        self.iter().find(|limit| usage.is_of(limit))
+    }
+
     /// What a caller is told of these limits, if there are any, and of those that are `running_out`.
     pub fn tell(&self, usages: &Usages, running_out: Option<Box<str>>) -> Option<RateLimit> {
         if self.field.is_empty() {
             return None;
         }
         let mut usage = String::with_capacity(64);
-        write_usage(&mut usage, &self.limits, usages.iter());
+        write_usage(&mut usage, self.iter(), usages.iter());
         Some(RateLimit { policy: Rc::clone(&self.field), usage, running_out })
     }
 
@@ -89,7 +99,7 @@ impl Limits {
     pub fn running_out(&self, usages: &Usages) -> Option<Box<str>> {
         let mut names = String::new();
         for usage in usages.iter().filter(|usage| usage.kind == Kind::Quota) {
-            let Some(limit) = self.limits.iter().find(|limit| usage.is_of(limit)) else { continue };
+            let Some(limit) = self.find(usage) else { continue };
             let used = u64::from(limit.size().saturating_sub(usage.remaining));
             if used.saturating_mul(10) < u64::from(limit.size()).saturating_mul(USED_TENTHS) {
                 continue;
@@ -155,17 +165,12 @@ pub(super) fn compile(
         let limit = bucket(&written, (class, index), &limits, &here, problems);
         let limit = runaway::heed(&written, limit, &here, problems);
         let limit = shared::share(&written, limit, about.is_shared, &here, problems);
-        let rule = rule(written, about, &here, problems);
-        if let Some(limit) = limit {
-            limits.limits.push(limit);
-            limits.rules.push(rule);
-        }
+        limits.rules.extend(rule(written, limit, about, &here, problems));
     }
     let mut field = String::new();
-    let all = limits.limits.iter().zip(&limits.rules);
     // Of what is only written down callers are told nothing.
-    let told = all.filter(|(_, rule)| rule.mode == Mode::Enforce).map(|(limit, _)| limit);
-    write_policy(&mut field, told);
+    let told = limits.rules.iter().filter(|rule| rule.mode == Mode::Enforce);
+    write_policy(&mut field, told.map(|rule| &rule.limit));
     limits.field = field.into();
     limits
 }
@@ -203,7 +208,7 @@ fn bucket(
     let wire::Limit { name, per, rate, burst, quota, time_zone, concurrent, max_duration, .. } =
         written;
     let name = name.clone().unwrap_or_else(|| default_name(per.as_slice(), index, others));
-    if others.limits.iter().any(|limit| limit.name() == name) {
+    if others.iter().any(|limit| limit.name() == name) {
         let message = "another limit of these is called so";
         problems.add(Problem::new(message).at(here.join("name")));
     }
@@ -283,31 +288,35 @@ fn default_name(per: &[Per], index: u8, others: &Limits) -> String {
             Per::User => "user",
         });
     }
-    let is_twin = others.limits.iter().any(|limit| limit.name() == name);
+    let is_twin = others.iter().any(|limit| limit.name() == name);
     if is_twin { format!("{name}-{index}") } else { name }
 }
 
 /// Reads which calls a limit counts.
 fn rule(
     written: wire::Limit,
+    limit: Option<Limit>,
     about: &mut About<'_, '_>,
     here: &Path,
     problems: &mut Problems,
-) -> Rule {
+) -> Option<Rule> {
     let named = written.permissions.iter().enumerate();
     let place = here.join("permissions");
     let named =
         named.filter_map(|(n, name)| resolve(about.permissions, name, || place.join(n), problems));
     let permissions = PermissionSet::from_iter(named);
-    Rule {
+    let zone = zone(written.time_zone, &here.join("time_zone"), problems);
+    let when = Condition::all_of(written.when, about.scope, &here.join("when"), problems);
+    Some(Rule {
+        limit: limit?,
         per: written.per.as_slice().to_vec(),
         counts: written.counts,
         per_read: written.per_read.unwrap_or(1),
-        zone: zone(written.time_zone, &here.join("time_zone"), problems),
+        zone,
         mode: written.mode,
         permissions: (!written.permissions.is_empty()).then_some(permissions),
-        when: Condition::all_of(written.when, about.scope, &here.join("when"), problems),
-    }
+        when,
+    })
 }
 
 /// What clocks say somewhere less UTC, in seconds: `+01:00`.

@@ -6,7 +6,6 @@ use hashbrown::HashSet;
 
 use super::problem::{Path, Problem, Problems};
 use super::{Access, Cost, Counts, Mode, PermissionSet, Policy, RoleId};
-use crate::limit::Limit;
 
 /// Adds what is odd about `policy` to `problems`.
 pub(super) fn collect(policy: &Policy, problems: &mut Problems) {
@@ -32,12 +31,12 @@ pub(super) fn collect(policy: &Policy, problems: &mut Problems) {
 /// Routes that cost more than a limit ever holds.
 fn unaffordable_routes(policy: &Policy, problems: &mut Problems) {
     let all = [&policy.agent_limits, &policy.human_limits, &policy.key_limits];
-    let limits = all.into_iter().flat_map(|limits| limits.limits.iter().zip(&limits.rules));
-    let limits: Vec<_> = limits.filter(|(_, rule)| rule.counts == Counts::Cost).collect();
+    let limits = all.into_iter().flat_map(|limits| &limits.rules);
+    let limits = limits.filter(|rule| rule.counts == Counts::Cost).map(|rule| &rule.limit);
+    let limits: Vec<_> = limits.collect();
     for operation in policy.operations.iter() {
         let (Some(index), Cost::Units(cost)) = (operation.index, &operation.cost) else { continue };
-        let is_beyond = |(limit, _): &&(&Limit, _)| !limit.admits(*cost);
-        if let Some((limit, _)) = limits.iter().find(is_beyond) {
+        if let Some(limit) = limits.iter().find(|limit| !limit.admits(*cost)) {
             let message = format!(
                 "nobody can afford this whom the limit `{}` counts: it never has more than {}",
                 limit.name(),

@@ -115,6 +115,8 @@ fn who_is_denied_over_and_over_is_stopped_for_a_while_and_longer_each_time() {
                 ("too_many_denials", 429)
             );
             assert_eq!(refused.response("retry-after"), [pause.to_string()]);
+            let told = [refused.response("ratelimit"), refused.response("ratelimit-policy")];
+            assert_eq!(told.concat(), [""; 0], "nor are they told of it");
         }
         now += pause - 1;
         gate.world.set(now);

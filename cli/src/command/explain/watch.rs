@@ -143,7 +143,7 @@ impl<'a> Watch<'a> {
                 Class::Humans => &self.policy.human_limits,
                 Class::Keys => &self.policy.key_limits,
             };
-            let limit = limits.limits.iter().find(|limit| usage.is_of(limit))?;
+            let limit = limits.find(usage)?;
             Some(Left {
                 limit: limit.name().to_owned(),
                 rate: limit.written().to_owned(),

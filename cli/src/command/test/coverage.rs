@@ -74,7 +74,7 @@ impl Coverage {
             ("keys", &policy.key_limits),
         ];
         for (class, limits) in classes {
-            let names = limits.limits.iter().map(|limit| limit.name());
+            let names = limits.iter().map(|limit| limit.name());
             missing.extend(names.map(|name| format!("limits.{class} {name} counts")));
         }
         for key in policy.api_keys.iter().flat_map(|keys| keys.iter()) {
