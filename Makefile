@@ -8,8 +8,8 @@ export POSTERN_WASM := $(CURDIR)/dist/postern.wasm
 
 # Runs what follows with ENVOY set, or not at all; likewise REDIS_SERVER and LIMIT_SERVICE, and NODE.
 WITH_ENVOY := envoy=$$(tools/envoy) && ENVOY=$$envoy
-WITH_LIMITS := limits=$$(tools/limits) && \
-	export REDIS_SERVER=$${limits% *} LIMIT_SERVICE=$${limits\#* } && $(WITH_ENVOY)
+USE_LIMITS := export REDIS_SERVER=$${limits% *} LIMIT_SERVICE=$${limits\#* } && $(WITH_ENVOY)
+WITH_LIMITS := limits=$$(tools/limits) && $(USE_LIMITS)
 WITH_ALL := node=$$(tools/node) && export NODE=$$node && $(WITH_LIMITS)
 
 help: ## list the tasks
@@ -22,7 +22,7 @@ filter: ## build the filter: dist/postern.wasm
 	cp target/$(TARGET)/filter/postern.wasm dist/postern.wasm
 
 demo: filter ## show in a real Envoy who may do what, and why
-	@$(WITH_LIMITS) cargo run --quiet -p postern-demo
+	@limits=$$(tools/limits) || true; $(USE_LIMITS) cargo run --quiet -p postern-demo
 
 up: filter ## start the demo and leave it running until Ctrl-C
 	@$(WITH_ENVOY) cargo run --quiet -p postern-demo -- up

@@ -50,7 +50,12 @@ fn start() -> anyhow::Result<Lab> {
 fn demo() -> anyhow::Result<bool> {
     let lab = start()?;
     show_one_request(&lab)?;
-    let rows = scenario::run(&lab)?;
+    let mut rows = scenario::run(&lab)?;
+    if env::var_os("LIMIT_SERVICE").is_some_and(|path| !path.is_empty()) {
+        rows.extend(scenario::share()?);
+    } else {
+        eprintln!("demo: two Envoys that share a limit are left out: see above what they lack\n");
+    }
     let colors = stdout().is_terminal() && env::var_os("NO_COLOR").is_none();
     print!("{}", table::render(&rows, colors));
     let held = rows.iter().filter(|row| row.holds()).count();

@@ -84,8 +84,16 @@ pub fn run(lab: &Lab) -> anyhow::Result<Vec<Row>> {
     rows.extend(budgets::rows(lab)?);
     rows.extend(revocation::rows(lab)?);
     rows.extend(fetched::rows()?);
-    rows.extend(shared::rows()?);
     Ok(rows)
+}
+
+/// The same of two Envoys that share a limit, which takes a Redis and a service that counts in it.
+///
+/// # Errors
+///
+/// The same, and `REDIS_SERVER` or `LIMIT_SERVICE` is not set.
+pub fn share() -> anyhow::Result<Vec<Row>> {
+    shared::rows()
 }
 
 /// What else to look for in an answer; the error says what is wrong.

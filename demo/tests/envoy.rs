@@ -19,6 +19,7 @@ fn accepts(file: &str) -> anyhow::Result<()> {
 #[test]
 fn everything_in_the_scenario_comes_out_as_it_should() {
     let lab = Lab::start(Settings::from_env().unwrap()).unwrap();
-    let rows = scenario::run(&lab).unwrap();
+    let mut rows = scenario::run(&lab).unwrap();
+    rows.extend(scenario::share().unwrap());
     assert!(rows.iter().all(scenario::Row::holds), "\n{}", table::render(&rows, false));
 }
