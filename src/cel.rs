@@ -33,7 +33,7 @@ mod word;
 pub use eval::{Failure, MAX_STEPS};
 pub use invalid::Invalid;
 pub use types::Type;
-pub use value::{List, Value};
+pub use value::{List, Moment, Value};
 
 /// The longest expression, in bytes.
 pub const MAX_BYTES: usize = 4_096;

@@ -124,7 +124,7 @@ impl cel::Facts for Facts<'_> {
     fn value(&self, id: u16) -> Result<Value<'_>, Failure> {
         let text = |bytes| str::from_utf8(bytes).map(Value::Text).map_err(|_| Failure::Unreadable);
         match self.policy.vocabulary.get(id) {
-            Some(Variable::Now) => Ok(Value::Timestamp(self.now.as_nanos().into())),
+            Some(Variable::Now) => Ok(Value::Timestamp(self.now.into())),
             Some(Variable::Method) => text(self.method),
             Some(Variable::Path) => Ok(Value::Text(self.path.as_str())),
             Some(Variable::Segment(place)) => {

@@ -456,16 +456,17 @@ fn calculate<'a>(
         }
         .map(Value::Duration),
         (Value::Timestamp(moment), Value::Duration(span)) => match arithmetic {
-            Add => time::within(moment.saturating_add(i128::from(span))),
-            Subtract => time::within(moment.saturating_sub(i128::from(span))),
+            Add => time::within(i128::from(moment).saturating_add(i128::from(span))),
+            Subtract => time::within(i128::from(moment).saturating_sub(i128::from(span))),
             Multiply | Divide | Remainder => return Err(Failure::Mistyped),
         }
         .map(Value::Timestamp),
         (Value::Duration(span), Value::Timestamp(moment)) if matches!(arithmetic, Add) => {
-            time::within(moment.saturating_add(i128::from(span))).map(Value::Timestamp)
+            time::within(i128::from(moment).saturating_add(i128::from(span))).map(Value::Timestamp)
         }
         (Value::Timestamp(one), Value::Timestamp(two)) if matches!(arithmetic, Subtract) => {
-            i64::try_from(one.saturating_sub(two)).ok().map(Value::Duration)
+            let span = i128::from(one).saturating_sub(i128::from(two));
+            i64::try_from(span).ok().map(Value::Duration)
         }
         _ => return Err(Failure::Mistyped),
     };
@@ -491,7 +492,7 @@ fn call(function: Unary, of: Value<'_>) -> Result<Value<'_>, Failure> {
             }
             Value::Int(number as i64)
         }
-        (Unary::Int, Value::Timestamp(moment)) => Value::Int(time::seconds(moment)),
+        (Unary::Int, Value::Timestamp(moment)) => Value::Int(moment.seconds()),
         (Unary::Double, Value::Int(number)) => Value::Double(number as f64),
         (Unary::Timestamp, Value::Text(text)) => {
             Value::Timestamp(time::timestamp(text).ok_or(Failure::Unreadable)?)

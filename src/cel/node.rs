@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::pattern::Pattern;
+use super::value::Moment;
 
 /// A part of an expression.
 #[derive(Debug)]
@@ -14,8 +15,7 @@ pub(super) enum Node {
     Text(Box<str>),
     /// A list or a map of literals.
     Literal(Value),
-    /// In nanoseconds since the Unix epoch.
-    Timestamp(i128),
+    Timestamp(Moment),
     /// In nanoseconds.
     Duration(i64),
     Variable(u16),

@@ -1,5 +1,6 @@
 //! Moments and spans of time as the language writes them.
 
+use super::value::Moment;
 use crate::calendar::{days_in, days_since_1970, numbers};
 
 const NANOS: i128 = 1_000_000_000;
@@ -7,33 +8,30 @@ const NANOS: i128 = 1_000_000_000;
 /// The first and the last moment of the language: the years 1 to 9999.
 const SPAN: std::ops::RangeInclusive<i128> = -62_135_596_800 * NANOS..=253_402_300_799_999_999_999;
 
-/// `moment` if the language has it.
-pub(super) fn within(moment: i128) -> Option<i128> {
-    SPAN.contains(&moment).then_some(moment)
+/// The moment so many nanoseconds after the Unix epoch, if the language has it.
+pub(super) fn within(nanos: i128) -> Option<Moment> {
+    let is_there = SPAN.contains(&nanos);
+    let seconds = i64::try_from(nanos.div_euclid(NANOS)).ok().filter(|_| is_there)?;
+    Some(Moment::new(seconds, u32::try_from(nanos.rem_euclid(NANOS)).ok()?))
 }
 
 /// The moment of a number of seconds since the Unix epoch.
-pub(super) fn of_seconds(seconds: i64) -> Option<i128> {
+pub(super) fn of_seconds(seconds: i64) -> Option<Moment> {
     within(i128::from(seconds) * NANOS)
 }
 
-/// The whole seconds since the Unix epoch, a fraction counting as earlier.
-pub(super) fn seconds(moment: i128) -> i64 {
-    i64::try_from(moment.div_euclid(NANOS)).unwrap_or(i64::MAX)
-}
-
 /// Seconds since midnight, in UTC.
-pub(super) fn second_of_day(moment: i128) -> i64 {
-    seconds(moment).rem_euclid(86_400)
+pub(super) fn second_of_day(moment: Moment) -> i64 {
+    moment.seconds().rem_euclid(86_400)
 }
 
 /// The day of the week in UTC, Sunday being 0. The epoch was a Thursday.
-pub(super) fn day_of_week(moment: i128) -> i64 {
-    seconds(moment).div_euclid(86_400).saturating_add(4).rem_euclid(7)
+pub(super) fn day_of_week(moment: Moment) -> i64 {
+    moment.seconds().div_euclid(86_400).saturating_add(4).rem_euclid(7)
 }
 
-/// Nanoseconds since the Unix epoch, of a text in the form of RFC 3339.
-pub(super) fn timestamp(text: &str) -> Option<i128> {
+/// The moment of a text in the form of RFC 3339.
+pub(super) fn timestamp(text: &str) -> Option<Moment> {
     let (date, time) = text.split_once('T')?;
     let split = time.find(['Z', '+', '-'])?;
     let (time, zone) = time.split_at_checked(split)?;

@@ -1,6 +1,6 @@
 //! What the expressions are about.
 
-use postern::cel::{self, Failure, Names, Type, Unknown, Value, Variable};
+use postern::cel::{self, Failure, Moment, Names, Type, Unknown, Value, Variable};
 use serde_json::{Value as Json, json};
 
 use crate::generator::Generator;
@@ -80,7 +80,7 @@ impl Facts {
 
 impl cel::Facts for Facts {
     fn value(&self, id: u16) -> Result<Value<'_>, Failure> {
-        let moment = |seconds: i64| Ok(Value::Timestamp(i128::from(seconds) * 1_000_000_000));
+        let moment = |seconds: i64| Ok(Value::Timestamp(Moment::new(seconds, 0)));
         match id {
             0 => Ok((&self.token).into()),
             6 => moment(self.since),
