@@ -29,7 +29,7 @@ pub(super) fn rows() -> anyhow::Result<Vec<Row>> {
     let start = || {
         let mut settings = Settings::from_env()?;
         let shared = json!({
-            "shared": { "url": limits.url(), "cluster": "limits" },
+            "shared": { "url": limits.url(), "cluster": "limits", "timeout": "10s" },
             "agents": [{
                 "per": "agent", "quota": format!("{UNITS}/hour"), "name": "budget",
                 "shared": true, "overdraft": 0,
