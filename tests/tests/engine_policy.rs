@@ -284,7 +284,7 @@ fn what_is_left_out_is_denied_or_as_documented() {
     assert_eq!(warnings.to_string(), "");
     assert!(!compiled.version.is_empty() && compiled.version.len() <= 64);
     assert_eq!(compiled.header_prefix, "x-postern-");
-    assert!(compiled.human_limits.limits.is_empty());
+    assert!(compiled.human_limits.rules.is_empty());
 
     policy.as_object_mut().unwrap().remove("scopes");
     let gate = Gate::new(&policy);
