@@ -172,10 +172,10 @@ impl Engine {
         }
         let usages = self.take(&enforced, host, facts.now)?;
         charges(&read).for_each(|charge| limit::credit(host, facts.now, &charge));
-        let mut receipts = receipts(&enforced, &usages);
+        let mut receipts = receipts(&enforced, &usages, facts.now);
         if tried.iter().any(Option::is_some) {
             match self.take(&tried, host, facts.now) {
-                Ok(usages) => receipts.extend(self::receipts(&tried, &usages)),
+                Ok(usages) => receipts.extend(self::receipts(&tried, &usages, facts.now)),
                 Err(refused) => charged.shadow = Some(refused.into()),
             }
         }
@@ -281,9 +281,9 @@ fn charges<'a, 'l: 'a>(of: &'a Charges<'l>) -> impl Iterator<Item = Charge<'l>> 
 }
 
 /// What is to be settled or to end of what was charged.
-fn receipts(charges: &Charges<'_>, usages: &Usages) -> Vec<Receipt> {
+fn receipts(charges: &Charges<'_>, usages: &Usages, now: Timestamp) -> Vec<Receipt> {
     let paid = charges.iter().flatten().zip(usages.iter());
-    paid.filter_map(|(charge, usage)| Receipt::of(charge, &usage)).collect()
+    paid.filter_map(|(charge, usage)| Receipt::of(charge, &usage, now)).collect()
 }
 
 /// Whether a method changes nothing (RFC 9110 §9.2.1).

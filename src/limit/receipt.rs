@@ -17,14 +17,14 @@ pub struct Receipt {
     /// The bucket right after.
     state: u64,
     reserved: u32,
-    /// Of a limit that replicas share.
-    shared: Option<(Class, u8, BucketKey)>,
+    /// Of a limit that replicas share, and when it was reserved, in nanoseconds.
+    shared: Option<((Class, u8, BucketKey), u64)>,
 }
 
 impl Receipt {
     /// What was reserved by a charge that left the bucket so; nothing of a rate, which counts calls as
     /// they come.
-    pub fn of(charge: &Charge<'_>, usage: &Usage) -> Option<Self> {
+    pub fn of(charge: &Charge<'_>, usage: &Usage, now: Timestamp) -> Option<Self> {
         let meter = charge.meter();
         let is_kept = matches!(meter, Meter::Quota(_) | Meter::InFlight(_));
         is_kept.then(|| Self {
@@ -33,7 +33,7 @@ impl Receipt {
             meter,
             state: usage.state,
             reserved: charge.cost,
-            shared: charge.limit.share.map(|_| charge.bucket()),
+            shared: charge.limit.share.map(|_| (charge.bucket(), now.as_nanos())),
         })
     }
 
@@ -54,8 +54,8 @@ impl Receipt {
     /// than there was is counted too: the next call has to wait for it.
     pub fn settle(&self, host: &impl Host, ledger: &Ledger, now: Timestamp, cost: u32) {
         let (place, now) = ((self.tag, self.meter), now.as_nanos());
-        if let Some(bucket) = self.shared {
-            ledger.settle(bucket, self.reserved, cost, now);
+        if let Some((bucket, then)) = self.shared {
+            ledger.settle(bucket, (self.reserved, then), cost, now);
         }
         table::change(host, &self.key, place, now, |state| {
             window::correct(state, self.state, self.reserved, cost)

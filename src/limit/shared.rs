@@ -221,7 +221,7 @@ impl Ledger {
     }
 
     /// Corrects what was spent for a call that has cost something else.
-    pub(super) fn settle(&self, bucket: Bucket, reserved: u32, cost: u32, now: u64) {
+    pub(super) fn settle(&self, bucket: Bucket, reserved: (u32, u64), cost: u32, now: u64) {
         let state = &mut *self.state.borrow_mut();
         if let Some(account) = state.accounts.get_mut(&bucket) {
             account.settle(reserved, cost, now);

@@ -374,7 +374,7 @@ proptest! {
                     let kept = calls.iter().filter_map(|&(cost, fails)| {
                         let charge = Charge { limit: quota, key: key("bot"), cost, zone: 0 };
                         let usages = take(&worker, now, &[charge]).ok()?;
-                        let receipt = Receipt::of(&charge, &usages.iter().next().unwrap()).unwrap();
+                        let receipt = Receipt::of(&charge, &usages.iter().next().unwrap(), now).unwrap();
                         if fails {
                             receipt.settle(&worker, &Ledger::default(), now, 0);
                         }

@@ -55,6 +55,8 @@ pub(super) struct Account {
     /// How many less, after the service said no to more.
     fewer: Option<u32>,
     granted: u64,
+    /// Since when units have been there of the window at hand.
+    opened: u64,
     /// When the service was heard last. What it said is of no worth to a clock that is behind that.
     heard: u64,
     /// Units that were left to all by the service's last word, good as long as the units.
@@ -100,16 +102,14 @@ impl Account {
         self.largest = self.largest.max(cost);
     }
 
-    /// A call has cost something else than was spent for it.
-    pub(super) fn settle(&mut self, reserved: u32, cost: u32, now: u64) {
+    /// A call has cost something else than was spent for it `then`.
+    pub(super) fn settle(&mut self, (reserved, then): (u32, u64), cost: u32, now: u64) {
         let live = self.live(now);
         if cost <= reserved {
-            // What has lapsed since cannot be given back: it was another window's.
-            let back = reserved.saturating_sub(cost);
-            let owed = back.min(self.debt);
-            self.debt = self.debt.saturating_sub(owed);
-            if now < self.until {
-                self.units = live.saturating_add(back.saturating_sub(owed));
+            // What was spent in another window is not given back to this one; nor is anything where
+            // nobody knows when they end.
+            if self.tells && self.lasts(now) && then >= self.opened {
+                self.units = live.saturating_add(reserved.saturating_sub(cost));
             }
         } else {
             let more = cost.saturating_sub(reserved);
@@ -140,6 +140,9 @@ impl Account {
     /// The service granted what it was asked at `begun`.
     pub(super) fn grant(&mut self, (debt, ahead): (u32, u32), word: &Word, begun: u64, now: u64) {
         let live = self.live(now);
+        if !self.lasts(now) {
+            self.opened = now;
+        }
         self.heard = now;
         self.debt = self.debt.saturating_sub(debt);
         self.units = live.saturating_add(ahead);

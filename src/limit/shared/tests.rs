@@ -448,6 +448,34 @@ fn a_dear_call_is_admitted_once_so_much_was_granted() {
 }
 
 #[test]
+fn what_was_spent_in_one_window_is_not_given_back_to_the_next() {
+    let limit = limit(100, share(OnFailure::Closed, 1));
+    let (worker, mut server) = (Lessee::new(&limit), Server::new(100, Counting::OfTheClock));
+    let start = NOW / WINDOW * WINDOW;
+    let units = || {
+        let state = worker.ledger.state.borrow();
+        state.accounts.values().map(|account| account.left(worker.now.get())).next().flatten()
+    };
+    let lease = |server: &mut Server, now| {
+        let _ = worker.call(&limit, 1, now);
+        for (call, question) in worker.take_sent() {
+            worker.hear(call, &server.answer(&question, now), now);
+        }
+    };
+    lease(&mut server, start);
+    let bucket = (Class::Agents, 0, key("bot"));
+    let next = start + WINDOW;
+    for (spent, settled, is_given_back) in
+        [(start + SECOND, start + 2 * SECOND, true), (start + SECOND, next + SECOND, false)]
+    {
+        lease(&mut server, settled);
+        let before = units().unwrap();
+        worker.ledger.settle(bucket, (5, spent), 0, settled);
+        assert_eq!(units().unwrap() - before, if is_given_back { 5 } else { 0 });
+    }
+}
+
+#[test]
 fn a_clock_that_goes_back_closes_nothing_for_long_and_what_never_fits_is_not_asked_for() {
     let limit = limit(2, share(OnFailure::Closed, 1));
     let (worker, mut server) = (Lessee::new(&limit), Server::new(2, Counting::OfTheClock));
