@@ -198,6 +198,7 @@ impl Limit {
         let pause = u64::from(seconds).saturating_mul(NANOS_PER_SEC);
         match self.meter {
             Meter::Rate(gcra) if gcra.is_slow() => {
+                let gcra = gcra.in_millis();
                 Ok(Self { meter: Meter::Trip(Trip { gcra, pause }), ..self })
             }
             _ => Err(InvalidLimit::Pause),

@@ -49,6 +49,13 @@ impl Gcra {
         period.div_ceil(rate.quota().get().into())
     }
 
+    /// The same with an interval of whole milliseconds, rounded up.
+    pub(super) fn in_millis(self) -> Self {
+        let burst = self.span / self.interval;
+        let interval = self.interval.next_multiple_of(NANOS_PER_SEC / 1_000);
+        Self { interval, span: interval.saturating_mul(burst) }
+    }
+
     /// Whether a unit takes a millisecond or longer.
     pub(super) const fn is_slow(self) -> bool {
         self.interval >= NANOS_PER_SEC / 1_000

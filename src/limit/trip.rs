@@ -83,10 +83,12 @@ impl Trip {
     }
 
     pub(super) fn begin(self, bits: u64, now: u64) -> u64 {
-        self.current(bits, now).write()
+        self.current(bits, now - now % MILLI).write()
     }
 
     pub(super) fn take(self, bits: u64, now: u64, cost: u32) -> Result<u64, u64> {
+        // What is kept is in milliseconds: by a finer clock the last unit would come late.
+        let now = now - now % MILLI;
         let state = self.current(bits, now);
         if state.is_closed {
             return Err(state.time.saturating_sub(now));
@@ -173,6 +175,22 @@ mod tests {
         assert_eq!(wait, 10 * SECOND);
         assert!(!trip().is_idle(state, now + 160 * SECOND));
         assert!(trip().is_idle(state, now + 161 * SECOND + SKEW));
+    }
+
+    #[test]
+    fn all_of_a_bucket_is_there_at_once_whatever_the_clock_says() {
+        for (rate, burst) in [("2/min", 2), ("7/min", 7), ("700/s", 700)] {
+            let gcra = Gcra::new(rate.parse().unwrap(), NonZeroU32::new(burst).unwrap()).unwrap();
+            let trip = Trip { gcra: gcra.in_millis(), pause: SECOND };
+            let now = NOW + 123_456;
+            let mut state = trip.begin(0, now);
+            for unit in 0..burst {
+                state = trip
+                    .take(trip.begin(state, now), now, 1)
+                    .unwrap_or_else(|_| panic!("{rate}: {unit}"));
+            }
+            assert!(trip.take(state, now, 1).is_err());
+        }
     }
 
     #[test]
