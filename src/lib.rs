@@ -8,7 +8,7 @@
 //! | [`policy`] | the operator's file: parsed, validated, compiled once into look-ups |
 //! | [`route`] | a method and a path -> the operation they ask for |
 //! | [`token`] | bytes on the wire -> verified claims |
-//! | [`keys`] | key sets that are fetched: found, renewed, shared by all workers |
+//! | [`feed`] | what is fetched: keys, revocations, lists; renewed, and shared by all workers |
 //! | [`introspection`] | opaque tokens: the issuer is asked about them |
 //! | [`api_key`] | the secret on the wire -> the API key that the policy lists |
 //! | [`binding`] | is the caller the one that the token was given to |
@@ -25,6 +25,7 @@
 //!
 //! `filter` is the proxy-wasm adapter and exists only when compiled for WebAssembly.
 
+mod address;
 pub mod api_key;
 pub mod audit;
 pub mod authorize;
