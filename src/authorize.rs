@@ -16,7 +16,6 @@ use std::iter::once;
 use crate::api_key::ApiKey;
 use crate::cel;
 use crate::denial::{Denial, Refusal};
-use crate::host::Timestamp;
 use crate::policy::{
     Amendments, Condition, Kind, Operation, Organization, Party, PermissionId, PermissionSet,
     Policy, Role, RoleId, Unregistered,
@@ -319,13 +318,13 @@ pub fn step_up(
     policy: &Policy,
     principal: Option<&Principal>,
     permission: PermissionId,
-    claims: &Claims,
-    now: Timestamp,
+    facts: &Facts<'_>,
 ) -> Result<(), Denial> {
-    let Some(asked) = policy.step_ups.of(permission) else { return Ok(()) };
+    let asked = policy.step_ups.of(permission).filter(|asked| asked.is_asked(facts));
+    let Some(asked) = asked else { return Ok(()) };
     if !principal.is_some_and(|principal| principal.party == Party::Person) {
         Err(Denial::UserRequired)
-    } else if !asked.is_met(claims, now) {
+    } else if !asked.is_met(facts.credential.claims, facts.now) {
         Err(Denial::InsufficientUserAuthentication)
     } else {
         Ok(())

@@ -8,6 +8,7 @@ mod candidate;
 mod conclude;
 mod id;
 mod identify;
+mod observe;
 mod opaque;
 mod permit;
 mod request;
@@ -22,13 +23,14 @@ pub use request::{MAX_HEADERS, Request};
 
 use crate::audit::{self, Members, Record};
 use crate::authorize::basis::Basis;
+use crate::behaviour::{Scores, Watch};
 use crate::binding::{Binding, Bindings, Dpop, Nonces, Unproven};
 use crate::denial::{Denial, Refusal, Reply, Wait};
 use crate::feed::{Feeds, News, Response, SignedBy};
 use crate::fields::Fields;
 use crate::host::{Host, Timestamp};
 use crate::introspection::Introspection;
-use crate::limit::{Leases, Ledger, RateLimit, Receipt, Usages};
+use crate::limit::{BucketKey, Leases, Ledger, RateLimit, Receipt, Usages};
 use crate::policy::{Access, Amendments, Mode, Operation, Policy};
 use crate::principal::attributes::Values;
 use crate::route::NormalPath;
@@ -51,6 +53,10 @@ pub struct Engine {
     leases: RefCell<Leases>,
     /// What it has of the limits that replicas share.
     ledger: Ledger,
+    /// How agents behave, if anybody asks.
+    watch: Option<Watch>,
+    /// How they all behave, where that is made up.
+    supposed: Option<Scores>,
     nonces: Nonces,
     /// What a `DPoP` proof may be signed with, as challenges say it.
     dpop_algs: Option<String>,
@@ -138,6 +144,8 @@ pub struct Forward {
     pub receipts: Box<[Receipt]>,
     /// What counts the call until it ends, for [`Engine::end`].
     pub under_way: Box<[Receipt]>,
+    /// By what the agent is watched, for [`Engine::responded`].
+    pub watched: Option<BucketKey>,
     /// The nonce that the caller's next proof is to have, where the one at hand is getting old.
     pub dpop_nonce: Option<String>,
 }
@@ -161,6 +169,8 @@ pub enum Step<'a> {
     Session(&'a Session),
     /// The caller has what its token is bound to.
     Bound(Binding),
+    /// How the agent of a session behaves.
+    Observed(&'a Session, &'a Scores),
     /// The caller may, by this.
     Authorized(&'a Basis),
     /// What is left of the caller's limits.
@@ -190,6 +200,8 @@ struct Seen<'e> {
     next_nonce: Option<String>,
     /// What a proxy before us says of the agent.
     said: Values,
+    /// How the agent behaves.
+    behaviour: Option<Scores>,
     /// What the caller may do it by.
     basis: Basis,
     /// The identifier of what the user said.
@@ -242,6 +254,8 @@ impl Engine {
                 Box::new(Self { is_tried: true, ..engine })
             }),
             is_tried: false,
+            watch: policy.behaviour.as_ref().map(|behaviour| Watch::new(behaviour.spans)),
+            supposed: None,
             sessions: RefCell::default(),
             key_sessions: RefCell::default(),
             leases: RefCell::default(),
@@ -263,6 +277,12 @@ impl Engine {
             members: Members::of_policy(&policy.version),
             policy,
         }
+    }
+
+    /// The same, to which all agents behave so: for tests of a policy.
+    #[must_use]
+    pub fn supposing(self, scores: Scores) -> Self {
+        Self { supposed: Some(scores), ..self }
     }
 
     /// The policy that is decided by.

@@ -95,6 +95,19 @@ impl Denial {
         self.status() == 403
     }
 
+    /// Whether it is for what the caller has no right to, whatever else is so: no condition, no login
+    /// and nobody's word would have changed it.
+    pub const fn is_overreach(self) -> bool {
+        matches!(
+            self,
+            Self::AgentCeiling
+                | Self::AgentForbidden
+                | Self::InsufficientScope
+                | Self::ScopeBlocked
+                | Self::UserLacksRole
+        )
+    }
+
     /// All of them.
     pub const ALL: [Self; 36] = [
         Self::AgentBlocked,

@@ -18,6 +18,7 @@
 //! | [`cel`] | conditions that a policy's author writes |
 //! | [`authorize`] | may they do this, here, now |
 //! | [`limit`] | how often |
+//! | [`behaviour`] | how an agent behaves, beside how it used to |
 //! | [`audit`] | what the backend is told and what is written down |
 //! | [`denial`] | every reason to say no, and what the caller is told of it |
 //! | [`fields`] | header fields that are ready to be sent |
@@ -29,6 +30,7 @@ mod address;
 pub mod api_key;
 pub mod audit;
 pub mod authorize;
+pub mod behaviour;
 pub mod binding;
 mod breaker;
 mod calendar;

@@ -9,6 +9,7 @@ mod agent;
 mod api_keys;
 mod attributes;
 mod authorization_details;
+mod behaviour;
 mod binding;
 mod caller;
 mod condition;
@@ -47,6 +48,7 @@ use serde_json::Value;
 pub use agent::{Agent, AgentId, Agents, Unregistered};
 pub use attributes::{Attribute, Attributes, MAX_ATTRIBUTES};
 pub use authorization_details::{DetailType, DetailTypes};
+pub use behaviour::Behaviour;
 pub use binding::Required;
 pub use caller::{CallerRule, Kind, Matches};
 pub use condition::Condition;
@@ -68,7 +70,7 @@ pub use role::{MAX_ROLES, RoleId, Roles};
 pub use shape::{Misshapen, Party, Shape};
 pub use step_up::{StepUp, StepUps};
 pub(crate) use vocabulary::TOKEN;
-pub use vocabulary::{Variable, Vocabulary};
+pub use vocabulary::{Aspect, Variable, Vocabulary};
 pub use wire::{AuditLog, Mode};
 
 use crate::api_key::ApiKeys;
@@ -119,6 +121,8 @@ pub struct Policy {
     pub elevations: Elevations,
     /// What is known of agents besides their names.
     pub attributes: Attributes,
+    /// How agents are watched, if they are.
+    pub behaviour: Option<Behaviour>,
     /// All that conditions ask about.
     pub vocabulary: Vocabulary,
     /// How far authority may be handed on.
@@ -234,6 +238,7 @@ impl Policy {
             unregistered_agents,
             attributes,
             trusted_hops,
+            behaviour,
             delegation,
             organizations,
             grants,
@@ -292,10 +297,12 @@ impl Policy {
         let authorization_details =
             authorization_details::compile(authorization_details, &permissions, problems);
         let attributes = Attributes::compile(attributes, &trusted_hops, &firewall, problems);
+        let behaviour = behaviour.map(|written| Behaviour::compile(written, problems));
         let mut vocabulary = Vocabulary::default();
         let mut scope = Scope {
             vocabulary: &mut vocabulary,
             attributes: &attributes,
+            is_watched: behaviour.is_some(),
             pattern: None,
             asks_request: false,
         };
@@ -333,6 +340,7 @@ impl Policy {
             &mut scope,
             problems,
         );
+        let step_ups = StepUps::compile(step_up, &permissions, &mut scope, problems);
         let is_shared = limits.shared.is_some();
         let mut about = limits::About { permissions: &permissions, scope: &mut scope, is_shared };
         let mut compile = |written, class| limits::compile(written, class, &mut about, problems);
@@ -358,7 +366,7 @@ impl Policy {
             ),
             delegation: Delegation::compile(delegation, &agents, problems),
             consent,
-            step_ups: StepUps::compile(step_up, &permissions, problems),
+            step_ups,
             header_prefix: headers.prefix,
             audit_log: audit.log,
             binding: checks,
@@ -376,6 +384,7 @@ impl Policy {
             agents,
             elevations,
             attributes,
+            behaviour,
             vocabulary,
             operations,
             firewall,

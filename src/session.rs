@@ -19,7 +19,7 @@ use crate::feed::{Feeds, TokenStatus};
 use crate::fields::Fields;
 use crate::host::Timestamp;
 use crate::limit::BucketKey;
-use crate::policy::{Amendments, Kind, Limits, Per, Policy, Rule};
+use crate::policy::{Amendments, Kind, Limits, Per, Policy};
 use crate::principal::attributes::{self, Values};
 use crate::principal::{Caller, Principal};
 use crate::revocation::{Revocation, Revocations, What};
@@ -44,6 +44,8 @@ pub struct Session {
     pub known: Known,
     /// Their bucket in each of the limits of their class, as far as it does not depend on the request.
     pub buckets: Vec<BucketKey>,
+    /// By what they are watched, if they are an agent and the policy has agents watched.
+    pub watched: Option<BucketKey>,
     /// What their organization's clocks say less UTC, in seconds.
     pub zone: i32,
     /// The headers that tell the backend of them.
@@ -91,7 +93,7 @@ impl Session {
             Ok(attributes) => (attributes, None),
             Err(denial) => (Values::new(), Some(denial)),
         };
-        let buckets = buckets(policy, &principal);
+        let (buckets, watched) = (buckets(policy, &principal), watched(policy, &principal));
         let zone = zone(policy, taken, principal.organization.as_deref());
         let members = Members::of_caller(policy, &principal, &attributes, binding, revocation);
         let caller = Caller::Token(principal);
@@ -113,6 +115,7 @@ impl Session {
             attributes,
             known,
             buckets,
+            watched,
             zone,
             headers: headers.unwrap_or_default(),
             members,
@@ -158,6 +161,7 @@ impl Session {
             attributes: Values::new(),
             known: facts::known(policy, &caller, &Values::new()),
             buckets: key_buckets(policy, key),
+            watched: None,
             zone: zone(policy, taken, Some(&key.organization)),
             headers: headers.unwrap_or_default(),
             members: Members::of_key(key, span.due, revocation),
@@ -272,12 +276,23 @@ fn key_buckets(policy: &Policy, key: &ApiKey) -> Vec<BucketKey> {
             parts.extend(["key", organization, id]);
         }
     };
-    policy.key_limits.rules.iter().map(|rule| bucket(rule, parts)).collect()
+    policy.key_limits.rules.iter().map(|rule| bucket(&rule.per, parts)).collect()
 }
 
 /// The buckets of `principal`, one for each limit of its class.
 fn buckets(policy: &Policy, principal: &Principal) -> Vec<BucketKey> {
     let limits = limits_of(policy, principal.kind);
+    limits.rules.iter().map(|rule| bucket_of(policy, principal, &rule.per)).collect()
+}
+
+/// By what `principal` is watched.
+fn watched(policy: &Policy, principal: &Principal) -> Option<BucketKey> {
+    let behaviour = policy.behaviour.as_ref().filter(|_| principal.kind == Kind::Agent)?;
+    Some(bucket_of(policy, principal, &behaviour.per))
+}
+
+/// The bucket of `principal` where calls are counted so.
+fn bucket_of(policy: &Policy, principal: &Principal, per: &[Per]) -> BucketKey {
     let issuer = policy.trusted.identifier(principal.issuer);
     // An agent that acts for nobody is no user, even if a user has the same subject.
     let holder = if principal.agent.is_some() && !principal.delegated { "itself" } else { "user" };
@@ -296,13 +311,13 @@ fn buckets(policy: &Policy, principal: &Principal) -> Vec<BucketKey> {
             (Per::Permission | Per::Request | Per::Route, ..) => {}
             (Per::Agent | Per::Key | Per::Organization | Per::User, ..) => parts.extend(own),
         };
-    limits.rules.iter().map(|rule| bucket(rule, parts)).collect()
+    bucket(per, parts)
 }
 
-/// The bucket of a limit's that is of all this.
-fn bucket<'a>(rule: &Rule, add: impl Fn(&Per, &mut Vec<&'a str>)) -> BucketKey {
+/// The bucket that is of all this.
+fn bucket<'a>(per: &[Per], add: impl Fn(&Per, &mut Vec<&'a str>)) -> BucketKey {
     let mut parts = Vec::new();
-    rule.per.iter().for_each(|per| add(per, &mut parts));
+    per.iter().for_each(|per| add(per, &mut parts));
     BucketKey::new(&parts)
 }
 

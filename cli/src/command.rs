@@ -3,6 +3,7 @@
 //! The answer goes to standard output and nothing else does; why there is none goes to standard
 //! error. Exit codes: 0 yes, 1 no, 2 there is no answer.
 
+mod behaviour;
 mod check;
 mod explain;
 mod file;

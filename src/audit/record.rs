@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::{json, time};
 use crate::api_key::ApiKey;
 use crate::authorize::basis::Basis;
+use crate::behaviour::{Part, Scores};
 use crate::binding::Binding;
 use crate::decision::Opinion;
 use crate::denial::Refusal;
@@ -56,12 +57,12 @@ impl Members {
         Self(members)
     }
 
-    /// What is recorded of what a proxy before us says of an agent, of what it may do this by where that
-    /// is no scope, of why it would have been denied were that enforced, and of what the candidate would
+    /// What is recorded of what a proxy before us says of an agent, of how it behaves, of what it may do
+    /// this by where that is no scope, of why it would have been denied were that enforced, and of what the candidate would
     /// have decided.
     pub fn of_request(
         policy: &Policy,
-        values: &Values,
+        (values, behaviour): (&Values, Option<Scores>),
         (basis, consent): (&Basis, Option<&str>),
         (cost, running_out): (Option<u32>, Option<&str>),
         (shadow, opinion): (Option<Refusal>, Option<&Opinion<'_>>),
@@ -69,6 +70,9 @@ impl Members {
         let mut members = String::new();
         if let Some(values) = said(policy, values) {
             json::value(&mut members, "request_attributes", &values);
+        }
+        if let Some(scores) = behaviour {
+            behaves(&mut members, &scores);
         }
         json::optional(&mut members, "authorization_details", basis.details());
         if let Some(used) = basis.grant() {
@@ -150,6 +154,22 @@ impl Members {
             json::text(&mut members, "revocation", &revocation.to_string());
         }
         Self(members)
+    }
+}
+
+/// Adds how an agent behaves: the score, and each part of it that is there.
+fn behaves(members: &mut String, scores: &Scores) {
+    json::plain(members, "behaviour_score", scores.score());
+    json::plain(members, "behaviour_known", scores.known);
+    for (name, part) in [
+        ("behaviour_rate", scores.rate),
+        ("behaviour_novelty", scores.novelty),
+        ("behaviour_failures", scores.failures),
+        ("behaviour_sources", scores.sources),
+    ] {
+        if part > Part::default() {
+            json::plain(members, name, part);
+        }
     }
 }
 

@@ -3,9 +3,10 @@
 use serde_json::Value as Json;
 
 use super::elevation::Used;
+use crate::behaviour::Scores;
 use crate::cel::{self, Failure, Value};
 use crate::host::Timestamp;
-use crate::policy::{Kind, Party, Policy, TOKEN, Variable};
+use crate::policy::{Aspect, Kind, Party, Policy, TOKEN, Variable};
 use crate::principal::attributes::Values;
 use crate::principal::{Caller, Principal};
 use crate::route::NormalPath;
@@ -55,7 +56,8 @@ fn of_token(
             let is_there = principal.party == Party::Person;
             is_there.then(|| principal.subject.as_str().into())
         }
-        Variable::GrantApprover
+        Variable::Behaviour(_)
+        | Variable::GrantApprover
         | Variable::GrantReason
         | Variable::Header(_)
         | Variable::Method
@@ -103,6 +105,8 @@ pub struct Facts<'a> {
     pub target: &'a [u8],
     /// The headers.
     pub headers: &'a [(&'a [u8], &'a [u8])],
+    /// How the agent behaves, where that is known.
+    pub behaviour: Option<Scores>,
     /// When it is.
     pub now: Timestamp,
     /// The grant that is used.
@@ -143,6 +147,9 @@ impl cel::Facts for Facts<'_> {
             Some(Variable::GrantApprover) => {
                 self.grant.map(|grant| Value::Text(&grant.approved_by)).ok_or(Failure::Missing)
             }
+            Some(Variable::Behaviour(aspect)) => {
+                self.behaviour.map(|scores| aspect_of(*aspect, scores)).ok_or(Failure::Missing)
+            }
             Some(Variable::Attribute(place)) => {
                 let said = self.attributes.get(*place).and_then(Option::as_ref);
                 said.map_or_else(|| self.credential.value(id), |value| Ok(value.into()))
@@ -150,4 +157,16 @@ impl cel::Facts for Facts<'_> {
             _ => self.credential.value(id),
         }
     }
+}
+
+fn aspect_of(aspect: Aspect, scores: Scores) -> Value<'static> {
+    let part = match aspect {
+        Aspect::Known => return Value::Bool(scores.known),
+        Aspect::Failures => scores.failures,
+        Aspect::Novelty => scores.novelty,
+        Aspect::Rate => scores.rate,
+        Aspect::Score => scores.score(),
+        Aspect::Sources => scores.sources,
+    };
+    Value::Double(part.as_f64())
 }

@@ -100,6 +100,7 @@ impl Engine {
             rate_limit,
             receipts: std::mem::take(&mut seen.charged.receipts),
             under_way: std::mem::take(&mut seen.charged.under_way),
+            watched: session.and_then(|session| session.watched),
             dpop_nonce: seen.next_nonce.take().filter(|_| !is_shadow),
         }
     }
@@ -163,7 +164,7 @@ impl Engine {
             caller: seen.session.as_ref().map(|session| &session.members),
             said: &Members::of_request(
                 &self.policy,
-                &seen.said,
+                (&seen.said, seen.behaviour),
                 (&seen.basis, seen.consent.as_deref()),
                 (seen.charged.cost, seen.charged.running_out.as_deref()),
                 (seen.shadow, seen.opinion.as_ref()),

@@ -29,6 +29,8 @@ impl Engine {
             let (known, headers) = (&session.attributes, request.headers);
             seen.said = attributes::of_request(&self.policy, principal, known, headers, host)?;
         }
+        seen.behaviour = self.observe(session, operation, request.method, (host, now));
+        seen.behaviour.iter().for_each(|scores| witness.saw(Step::Observed(session, scores)));
         let facts = Facts {
             policy: &self.policy,
             credential: session.credential(),
@@ -37,16 +39,20 @@ impl Engine {
             path,
             target: request.path,
             headers: request.headers,
+            behaviour: seen.behaviour,
             now,
             grant: None,
         };
         let about = (operation, permission);
         seen.shadow = self.check_denials(session, about, &facts, host)?;
         let authorized = self.authorize(session, operation, permission, &facts);
-        if let Err(refusal) = &authorized
-            && refusal.denial.is_forbidden()
-        {
-            self.count_denial(session, about, &facts, host);
+        if let Err(Refusal { denial, .. }) = &authorized {
+            if denial.is_forbidden() {
+                self.count_denial(session, about, &facts, host);
+            }
+            if denial.is_overreach() {
+                self.failed(session.watched);
+            }
         }
         let mut basis = authorized?;
         witness.saw(Step::Authorized(&basis));
@@ -107,7 +113,7 @@ impl Engine {
         };
         let facts = &Facts { grant: basis.grant(), ..*facts };
         authorize::require(operation, principal, facts)?;
-        authorize::step_up(policy, principal, permission, &session.claims, facts.now)?;
+        authorize::step_up(policy, principal, permission, facts)?;
         Ok(basis)
     }
 

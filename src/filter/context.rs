@@ -10,7 +10,7 @@ use std::rc::Rc;
 use hashbrown::HashMap;
 
 use crate::decision::Engine;
-use crate::limit::{RateLimit, Receipt};
+use crate::limit::{BucketKey, RateLimit, Receipt};
 
 /// Requests in flight on one worker; those beyond it are denied.
 const MAX_STREAMS: usize = 1 << 18;
@@ -52,6 +52,8 @@ struct Stream {
     receipts: Box<[Receipt]>,
     /// What counts it until it ends.
     under_way: Box<[Receipt]>,
+    /// By what its agent is watched.
+    watched: Option<BucketKey>,
 }
 
 /// What a context was that is gone.
@@ -74,6 +76,7 @@ pub(super) fn create(context: u32, parent: u32) {
                     rate_limit: None,
                     receipts: Box::default(),
                     under_way: Box::default(),
+                    watched: None,
                 };
                 contexts.streams.insert(context, stream);
             }
@@ -114,11 +117,12 @@ pub(super) fn keep(
     stream: u32,
     rate_limit: Option<RateLimit>,
     [receipts, under_way]: [Box<[Receipt]>; 2],
+    watched: Option<BucketKey>,
 ) {
     with(|contexts| {
         let stream = contexts.streams.get_mut(&stream)?;
         (stream.rate_limit, stream.receipts) = (rate_limit, receipts);
-        stream.under_way = under_way;
+        (stream.under_way, stream.watched) = (under_way, watched);
         Some(())
     });
 }
@@ -136,10 +140,11 @@ pub(super) fn take_nonce(stream: u32) -> Option<String> {
     with(|contexts| contexts.take_nonce(stream))
 }
 
-/// What was reserved for the request, once.
-pub(super) fn take_receipts(stream: u32) -> Box<[Receipt]> {
+/// What was reserved for the request, and by what its agent is watched, once.
+pub(super) fn take_receipts(stream: u32) -> (Box<[Receipt]>, Option<BucketKey>) {
     let take = |contexts: &mut Contexts| {
-        Some(std::mem::take(&mut contexts.streams.get_mut(&stream)?.receipts))
+        let stream = contexts.streams.get_mut(&stream)?;
+        Some((std::mem::take(&mut stream.receipts), stream.watched.take()))
     };
     with(take).unwrap_or_default()
 }

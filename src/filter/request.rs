@@ -10,7 +10,7 @@ use super::{context, counters, edit, shared_limits, waiting};
 use crate::audit::Record;
 use crate::decision::{Answer, Attempt, Engine, Request};
 use crate::denial::{Denial, Refusal, Reply, Told, Wait};
-use crate::limit::{RateLimit, Receipt};
+use crate::limit::{BucketKey, RateLimit, Receipt};
 use crate::policy::AuditLog;
 
 /// What the proxy does next with a stream.
@@ -70,9 +70,9 @@ pub(super) fn settle(stream: u32, hold: &dyn Fn(u32, &Engine, Wait) -> bool) -> 
 /// Settles what the call has cost, and tells the caller what is left of its limits, and the nonce for
 /// its next proof.
 pub(super) fn on_response_headers(stream: u32) -> Action {
-    let receipts = context::take_receipts(stream);
-    if !receipts.is_empty() {
-        settle_costs(stream, &receipts);
+    let (receipts, watched) = context::take_receipts(stream);
+    if !receipts.is_empty() || watched.is_some() {
+        heed_response(stream, &receipts, watched);
     }
     let rate_limit = context::take(stream);
     for (name, value) in rate_limit.iter().flat_map(RateLimit::fields) {
@@ -85,8 +85,9 @@ pub(super) fn on_response_headers(stream: u32) -> Action {
     Action::Continue
 }
 
-/// Settles what a call has cost. What is not known to have cost less or more costs what was reserved.
-fn settle_costs(stream: u32, receipts: &[Receipt]) {
+/// Settles what a call has cost, and whether it failed. What is not known to have cost less or more costs
+/// what was reserved.
+fn heed_response(stream: u32, receipts: &[Receipt], watched: Option<BucketKey>) {
     let (Some(engine), Ok(buffer)) = (context::engine(stream), abi::header_pairs(Map::Response))
     else {
         return;
@@ -98,6 +99,7 @@ fn settle_costs(stream: u32, receipts: &[Receipt]) {
     let status = headers.list.iter().find(|(name, _)| *name == b":status");
     let status = status.and_then(|(_, digits)| str::from_utf8(digits).ok()?.parse().ok());
     engine.settle(receipts, status, headers.list.iter().copied(), &host);
+    watched.zip(status).into_iter().for_each(|(agent, status)| engine.responded(agent, status));
 }
 
 /// A request has ended that counted among those under way.
@@ -159,7 +161,8 @@ fn decide(stream: u32, hold: &dyn Fn(u32, &Engine, Wait) -> bool) -> Result<Verd
                 engine.end(&forward.under_way, &host);
                 not_ready("the proxy did not take the headers")
             })?;
-            context::keep(stream, forward.rate_limit, [forward.receipts, forward.under_way]);
+            let receipts = [forward.receipts, forward.under_way];
+            context::keep(stream, forward.rate_limit, receipts, forward.watched);
             if let Some(nonce) = forward.dpop_nonce {
                 context::keep_nonce(stream, nonce);
             }

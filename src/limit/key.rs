@@ -50,6 +50,16 @@ impl BucketKey {
         Self { slot: u16::from_le_bytes([low, high]), tag: tag.max(CROWD + 1) }
     }
 
+    /// Sixty-four bits by which it is told from others.
+    pub(crate) const fn tag(self) -> u64 {
+        self.tag
+    }
+
+    /// The slot of a table in which it belongs.
+    pub(crate) const fn slot(self) -> u16 {
+        self.slot
+    }
+
     /// All of it, in hexadecimal digits.
     pub(super) fn digits(self) -> [u8; 20] {
         let [a, b] = self.slot.to_be_bytes();

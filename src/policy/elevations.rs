@@ -174,12 +174,7 @@ fn compile_one(
     let pattern = pattern.transpose().ok()?;
     let when = match scope {
         Some(scope) => {
-            let scope = &mut Scope {
-                vocabulary: scope.vocabulary,
-                attributes: scope.attributes,
-                pattern: pattern.as_ref(),
-                asks_request: false,
-            };
+            let scope = &mut scope.on(pattern.as_ref());
             Condition::all_of(when, scope, &here.join("when"), problems)
         }
         None if when.is_empty() => Vec::new(),

@@ -175,7 +175,7 @@ pub(super) fn compile(
     limits
 }
 
-fn check_per(per: &[Per], class: Class, here: &Path, problems: &mut Problems) {
+pub(super) fn check_per(per: &[Per], class: Class, here: &Path, problems: &mut Problems) {
     let wrong = |one: &Per| match (class, one) {
         (Class::Agents, Per::Key) => {
             Some("an agent has no API key: expected `agent`, `user` or `organization`")

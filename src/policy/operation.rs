@@ -123,12 +123,7 @@ pub(super) fn compile(
             problems.add(Problem::new(error.to_string()).at(here.join("path")));
         });
         let require = std::mem::take(&mut route.require);
-        let scope = &mut Scope {
-            vocabulary: scope.vocabulary,
-            attributes: scope.attributes,
-            pattern: pattern.as_ref().ok(),
-            asks_request: false,
-        };
+        let scope = &mut scope.on(pattern.as_ref().ok());
         let require = Condition::all_of(require, scope, &here.join("require"), problems);
         let cost = Cost::compile(route.cost.take(), scope, &here, problems);
         let (Some(access), Some(methods), Ok(pattern)) = (access, methods, pattern) else {

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use hashbrown::HashMap;
 
 use super::agent::resolve;
+use super::condition::Condition;
 use super::permission::{PermissionId, Permissions};
 use super::problem::{Path, Problem, Problems, quoted};
+use super::vocabulary::Scope;
 use super::wire;
+use crate::authorize::facts::Facts;
 use crate::host::Timestamp;
 use crate::token::Claims;
 
@@ -21,13 +24,14 @@ const MAX_CONTEXT_BYTES: usize = 256;
 const MAX_CONTEXTS: usize = 8;
 
 /// How the user must have logged in.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct StepUp {
     /// The authentication contexts of which it must have been one, parted by spaces; any where it is
     /// empty. In visible ASCII without quotes and backslashes, ready for a challenge.
     pub acr_values: String,
     /// How long ago it may have been at the most, in seconds.
     pub max_age: Option<u32>,
+    when: Vec<Condition>,
 }
 
 /// What is asked for each permission for which anything is.
@@ -39,13 +43,14 @@ impl StepUps {
     pub(super) fn compile(
         written: BTreeMap<String, wire::StepUp>,
         permissions: &Permissions,
+        scope: &mut Scope<'_>,
         problems: &mut Problems,
     ) -> Self {
         let place = Path::root().join("step_up");
         let compiled = written.into_iter().filter_map(|(name, step_up)| {
             let here = place.join(name.as_str());
             let permission = resolve(permissions, &name, || here.clone(), problems)?;
-            Some((permission, StepUp::compile(step_up, &here, problems)))
+            Some((permission, StepUp::compile(step_up, scope, &here, problems)))
         });
         Self(compiled.collect())
     }
@@ -57,8 +62,13 @@ impl StepUps {
 }
 
 impl StepUp {
-    fn compile(written: wire::StepUp, here: &Path, problems: &mut Problems) -> Self {
-        let wire::StepUp { acr, max_age } = written;
+    fn compile(
+        written: wire::StepUp,
+        scope: &mut Scope<'_>,
+        here: &Path,
+        problems: &mut Problems,
+    ) -> Self {
+        let wire::StepUp { acr, max_age, when } = written;
         if acr.is_none() && max_age.is_none() {
             let message = "expected `acr`, `max_age`, or both";
             problems.add(Problem::new(message).at(here.clone()));
@@ -77,7 +87,14 @@ impl StepUp {
             );
             problems.add(Problem::new(message).at(here.join("acr").join(index)));
         }
-        Self { acr_values: acr.join(" "), max_age: max_age.map(|age| age.get()) }
+        let when = Condition::all_of(when, scope, &here.join("when"), problems);
+        Self { acr_values: acr.join(" "), max_age: max_age.map(|age| age.get()), when }
+    }
+
+    /// Whether it is asked of this call. Where that cannot be told it is.
+    pub fn is_asked(&self, facts: &Facts<'_>) -> bool {
+        let claims = facts.credential.claims;
+        self.when.iter().all(|condition| condition.test(claims, facts) != Ok(false))
     }
 
     /// Whether a token says that its user logged in so. What it does not say is not so.

@@ -23,6 +23,8 @@ pub enum Variable {
     AgentRegistered,
     /// The attribute with this place.
     Attribute(usize),
+    /// What there is of how the agent behaves.
+    Behaviour(Aspect),
     /// The OAuth client.
     CallerClient,
     /// Whether somebody acts for the subject.
@@ -55,11 +57,37 @@ pub enum Variable {
     UserSubject,
 }
 
+/// What there is of how an agent behaves: see [`crate::behaviour`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aspect {
+    /// How much of what it does fails.
+    Failures,
+    /// Whether it is known what is usual of it.
+    Known,
+    /// How many of its operations are new.
+    Novelty,
+    /// How much more it calls than ever.
+    Rate,
+    /// What all that comes to.
+    Score,
+    /// From how many networks more than ever it calls.
+    Sources,
+}
+
+/// What is known of how an agent behaves.
+const BEHAVIOUR: &str = "behaviour";
+
 /// Names of one or two parts.
-const NAMES: [(&str, &str, Variable); 15] = [
+const NAMES: [(&str, &str, Variable); 21] = [
     ("agent", "name", Variable::AgentName),
     ("agent", "owner", Variable::AgentOwner),
     ("agent", "registered", Variable::AgentRegistered),
+    (BEHAVIOUR, "failures", Variable::Behaviour(Aspect::Failures)),
+    (BEHAVIOUR, "known", Variable::Behaviour(Aspect::Known)),
+    (BEHAVIOUR, "novelty", Variable::Behaviour(Aspect::Novelty)),
+    (BEHAVIOUR, "rate", Variable::Behaviour(Aspect::Rate)),
+    (BEHAVIOUR, "score", Variable::Behaviour(Aspect::Score)),
+    (BEHAVIOUR, "sources", Variable::Behaviour(Aspect::Sources)),
     ("caller", "client", Variable::CallerClient),
     ("caller", "delegated", Variable::CallerDelegated),
     ("caller", "kind", Variable::CallerKind),
@@ -81,7 +109,10 @@ impl Variable {
     fn of(&self, attributes: &Attributes) -> Type {
         match self {
             Self::Attribute(place) => attributes.of(*place),
-            Self::AgentRegistered | Self::CallerDelegated => Type::Bool,
+            Self::AgentRegistered | Self::Behaviour(Aspect::Known) | Self::CallerDelegated => {
+                Type::Bool
+            }
+            Self::Behaviour(_) => Type::Double,
             Self::Now => Type::Timestamp,
             Self::Size => Type::Int,
             Self::Token => Type::Map(Box::new(Type::Dyn)),
@@ -103,7 +134,8 @@ impl Variable {
 
     fn is_of_request(&self, attributes: &Attributes) -> bool {
         match self {
-            Self::GrantApprover
+            Self::Behaviour(_)
+            | Self::GrantApprover
             | Self::GrantReason
             | Self::Header(_)
             | Self::Method
@@ -161,6 +193,8 @@ impl Vocabulary {
 pub(super) struct Scope<'a> {
     pub(super) vocabulary: &'a mut Vocabulary,
     pub(super) attributes: &'a Attributes,
+    /// Whether anybody sees how agents behave.
+    pub(super) is_watched: bool,
     /// The path of the one route that they are about.
     pub(super) pattern: Option<&'a Pattern>,
     /// Whether one of them asked about the request.
@@ -168,6 +202,17 @@ pub(super) struct Scope<'a> {
 }
 
 impl Scope<'_> {
+    /// The same on requests of such a path.
+    pub(super) fn on<'a>(&'a mut self, pattern: Option<&'a Pattern>) -> Scope<'a> {
+        Scope {
+            vocabulary: self.vocabulary,
+            attributes: self.attributes,
+            is_watched: self.is_watched,
+            pattern,
+            asks_request: false,
+        }
+    }
+
     fn find(&self, first: &str, fields: &[&str]) -> Result<(Variable, usize), Unknown> {
         if first == "token" {
             return Ok((Variable::Token, 0));
@@ -187,6 +232,11 @@ impl Scope<'_> {
                 });
             }
             return Ok((Variable::Header(name.to_ascii_lowercase()), 2));
+        }
+        if first == BEHAVIOUR && !self.is_watched {
+            let message = "nobody watches how agents behave".to_owned();
+            let help = Some("write `behaviour: {}` at the top of the policy".to_owned());
+            return Err(Unknown { help, ..unknown(0, message) });
         }
         if let Some((.., variable)) =
             NAMES.iter().find(|(name, of, _)| *name == first && of.is_empty())

@@ -6,6 +6,7 @@
 mod api_keys;
 mod attribute;
 mod authorization_detail;
+mod behaviour;
 mod binding;
 mod condition;
 mod consent;
@@ -24,6 +25,7 @@ use serde::Deserialize;
 pub use api_keys::{ApiKey, ApiKeys};
 pub use attribute::{Attribute, AttributeType};
 pub use authorization_detail::AuthorizationDetail;
+pub use behaviour::Behaviour;
 pub use binding::{Binding, CertificateSource, Dpop, Mtls, RequireBinding};
 pub use condition::{ClaimTest, Condition};
 pub use consent::{Consent, ConsentTerm};
@@ -86,6 +88,8 @@ pub struct File {
     /// 64 hexadecimal digits.
     #[serde(default)]
     pub trusted_hops: Vec<String>,
+    /// How the behaviour of agents is held against their past; it is not when left out.
+    pub behaviour: Option<Behaviour>,
     /// How far authority may be handed on from actor to actor.
     #[serde(default)]
     pub delegation: Delegation,

@@ -14,6 +14,7 @@ use postern::decision::{Engine, Request};
 use postern::host::Timestamp;
 
 use super::Answer;
+use super::behaviour::{Supposed, suppose};
 use super::file::{Input, one_stdin};
 use super::output::{print, print_json};
 use super::problems::Source;
@@ -79,6 +80,10 @@ pub(super) struct Explain {
     /// What the issuer of an opaque token answers about it (RFC 7662), as JSON
     #[arg(long, value_name = "FILE")]
     introspection: Option<Input>,
+    /// How unusual the agent behaves, again for more: `rate`, `novelty`, `failures` or `sources` from
+    /// 0 to 1
+    #[arg(long, value_name = "PART=NUMBER")]
+    behaviour: Vec<Supposed>,
     /// When the request comes, if not now: in RFC 3339 or in seconds since 1970
     #[arg(long, value_name = "TIME")]
     at: Option<Moment>,
@@ -126,7 +131,13 @@ impl Explain {
         let host = Memory::new(time, self.certificate);
 
         // Nobody else decides here, so one decision needs no random name.
-        let engine = Engine::new(policy, [0; 16]);
+        let mut engine = Engine::new(policy, [0; 16]);
+        if !self.behaviour.is_empty() {
+            if engine.policy().behaviour.is_none() {
+                bail!("`--behaviour`: the policy has no `behaviour`");
+            }
+            engine = engine.supposing(suppose(&self.behaviour));
+        }
         if let Some(file) = &self.introspection {
             introspection::answer(&engine, &request, &host, (token.as_deref(), file))?;
         }

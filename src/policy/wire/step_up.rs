@@ -2,9 +2,10 @@
 
 use serde::Deserialize;
 
+use super::Condition;
 use crate::policy::duration::Seconds;
 
-/// How a user must have logged in: at least one of the two.
+/// How a user must have logged in: at least one of `acr` and `max_age`.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "what is asked of a login")]
@@ -13,4 +14,7 @@ pub struct StepUp {
     pub acr: Option<Vec<String>>,
     /// How long ago it may have been at the most (`auth_time`).
     pub max_age: Option<Seconds>,
+    /// Only where all of these hold it is asked, and where it cannot be told whether they do.
+    #[serde(default)]
+    pub when: Vec<Condition>,
 }

@@ -4,9 +4,9 @@ use postern::api_key::ApiKey;
 use postern::authorize;
 use postern::authorize::elevation::Used;
 use postern::authorize::facts::Facts;
+use postern::behaviour::Scores;
 use postern::binding;
 use postern::cel::Failure;
-use postern::host::Timestamp;
 use postern::policy::{
     self, Agent, Condition, Kind, Operation, PermissionId, Policy, RoleId, Unregistered,
 };
@@ -38,6 +38,7 @@ pub(in crate::command) enum Finding {
     Principal(Principal),
     Standing(Standing),
     Binding(Binding),
+    Behaviour(Behaviour),
     Authorize(Authorize),
     Limits(Limits),
 }
@@ -311,7 +312,7 @@ impl Authorize {
             never: agent.is_some_and(|agent| agent.never.contains(&permission)),
             conditions: conditions(operation, agent, facts)
                 .into_iter()
-                .chain(step_up(policy, permission, session, facts.now))
+                .chain(step_up(policy, permission, session, facts))
                 .collect(),
             smallest_scope: operation.scope.clone(),
             grant: None,
@@ -325,10 +326,10 @@ fn step_up(
     policy: &Policy,
     permission: PermissionId,
     session: &Session,
-    now: Timestamp,
+    facts: &Facts<'_>,
 ) -> Option<Outcome> {
     policy.step_ups.of(permission)?;
-    let met = authorize::step_up(policy, session.principal(), permission, &session.claims, now);
+    let met = authorize::step_up(policy, session.principal(), permission, facts);
     let condition = format!("step_up.{}", policy.permissions.name(permission));
     Some(Outcome { condition, holds: met.is_ok(), failure: None })
 }
@@ -353,6 +354,30 @@ fn conditions(operation: &Operation, agent: Option<&Agent>, facts: &Facts<'_>) -
         all.extend(outcomes(format!("routes[{index}]"), &operation.require));
     }
     all
+}
+
+/// How unusual the agent behaves: from 0 to 1.
+#[derive(Serialize)]
+pub(in crate::command) struct Behaviour {
+    pub(in crate::command) score: f64,
+    pub(in crate::command) known: bool,
+    pub(in crate::command) rate: f64,
+    pub(in crate::command) novelty: f64,
+    pub(in crate::command) failures: f64,
+    pub(in crate::command) sources: f64,
+}
+
+impl Behaviour {
+    pub(in crate::command) fn of(scores: &Scores) -> Self {
+        Self {
+            score: scores.score().as_f64(),
+            known: scores.known,
+            rate: scores.rate.as_f64(),
+            novelty: scores.novelty.as_f64(),
+            failures: scores.failures.as_f64(),
+            sources: scores.sources.as_f64(),
+        }
+    }
 }
 
 #[derive(Serialize)]

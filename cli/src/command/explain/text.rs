@@ -1,8 +1,8 @@
 //! The report in words.
 
 use super::finding::{
-    Authorize, Binding, Finding, Firewall, Grant, Key, Left, Limits, Principal, Role, Route, Scope,
-    Standing, Step, Token,
+    Authorize, Behaviour, Binding, Finding, Firewall, Grant, Key, Left, Limits, Principal, Role,
+    Route, Scope, Standing, Step, Token,
 };
 use super::report::{Header, Report};
 use crate::command::output::{BAD, BOLD, DIM, GOOD, ODD, json, paint, plain};
@@ -89,6 +89,7 @@ fn render_step(out: &mut String, step: &Step, now: Moment) {
         Finding::Principal(principal) => ("principal", principal_lines(principal)),
         Finding::Standing(standing) => ("standing", standing_lines(standing)),
         Finding::Binding(binding) => ("binding", binding_lines(binding)),
+        Finding::Behaviour(behaviour) => ("behaviour", behaviour_lines(behaviour)),
         Finding::Authorize(authorize) => ("authorize", authorize_lines(authorize)),
         Finding::Limits(limits) => ("limits", limit_lines(limits)),
     };
@@ -192,6 +193,16 @@ fn binding_lines(Binding { binding }: &Binding) -> Vec<String> {
         Some("dpop") => "the token is bound to a key, by `cnf`".to_owned(),
         Some(_) => "the token is bound to a client certificate, by `cnf`".to_owned(),
     }]
+}
+
+fn behaviour_lines(behaviour: &Behaviour) -> Vec<String> {
+    let Behaviour { score, known, rate, novelty, failures, sources } = behaviour;
+    let known = if *known { "" } else { ", and it is not known yet what is usual of the agent" };
+    let parts =
+        [("rate", rate), ("novelty", novelty), ("failures", failures), ("sources", sources)];
+    let parts = parts.into_iter().filter(|(_, part)| **part > 0.0);
+    let first = format!("a score of {score}{known}");
+    [first].into_iter().chain(parts.map(|(name, part)| format!("{name}: {part}"))).collect()
 }
 
 fn authorize_lines(authorize: &Authorize) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! Watches the walk of a request.
 
 use postern::authorize::facts::Facts;
+use postern::behaviour::Scores;
 use postern::decision::{Request, Step as Seen, Witness};
 use postern::denial::{Denial, Refusal};
 use postern::host::Timestamp;
@@ -12,8 +13,8 @@ use postern::session::Session;
 use postern::token::credential;
 
 use super::finding::{
-    Authorize, Binding, Finding, Firewall, Grant, Key, Left, Limits, Principal, Route, Standing,
-    Step, Token,
+    Authorize, Behaviour, Binding, Finding, Firewall, Grant, Key, Left, Limits, Principal, Route,
+    Standing, Step, Token,
 };
 
 /// Writes down what each step found. The engine tells of what passed; what was refused is looked
@@ -115,7 +116,11 @@ impl<'a> Watch<'a> {
         } else if standing.revocations > 0 {
             self.passed(Finding::Standing(standing));
         }
-        let Ok(path) = NormalPath::parse(self.request.path) else { return };
+        self.authorize = self.authorize(session, None);
+    }
+
+    fn authorize(&self, session: &Session, behaviour: Option<Scores>) -> Option<Authorize> {
+        let path = NormalPath::parse(self.request.path).ok()?;
         let facts = Facts {
             policy: self.policy,
             credential: session.credential(),
@@ -124,16 +129,17 @@ impl<'a> Watch<'a> {
             method: self.request.method,
             path: &path,
             headers: self.request.headers,
+            behaviour,
             now: self.now,
             target: b"",
             grant: None,
         };
-        self.authorize = self.operation.and_then(|operation| match operation.access {
+        self.operation.and_then(|operation| match operation.access {
             Access::Permission(id) => {
                 Some(Authorize::of(self.policy, operation, id, session, &facts))
             }
             Access::Metadata | Access::Public => None,
-        });
+        })
     }
 
     fn left(&self, usages: impl Iterator<Item = Usage>) -> Limits {
@@ -178,7 +184,8 @@ impl<'a> Watch<'a> {
                 Finding::Key(_)
                 | Finding::Principal(_)
                 | Finding::Standing(_)
-                | Finding::Binding(_),
+                | Finding::Binding(_)
+                | Finding::Behaviour(_),
             ) => {
                 let binding = self.binding.take();
                 let unproven = binding.filter(|binding| {
@@ -218,6 +225,10 @@ impl Witness for Watch<'_> {
                 if let Some(binding) = self.binding.take() {
                     self.passed(Finding::Binding(binding));
                 }
+            }
+            Seen::Observed(session, scores) => {
+                self.authorize = self.authorize(session, Some(*scores));
+                self.passed(Finding::Behaviour(Behaviour::of(scores)));
             }
             Seen::Authorized(basis) => {
                 if let Some(mut authorize) = self.authorize.take() {

@@ -132,7 +132,8 @@ impl Coverage {
                 Finding::Firewall(_)
                 | Finding::Token(_)
                 | Finding::Standing(_)
-                | Finding::Binding(_) => {}
+                | Finding::Binding(_)
+                | Finding::Behaviour(_) => {}
             }
         }
         let asks = report.decision.code == Some("consent_required");

@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::cast::{Cast, resolve, unknown};
 use super::coverage::Coverage;
 use super::written::{File, Test, Then, When};
+use crate::command::behaviour::{Supposed, suppose};
 use crate::command::explain::{Asked, Memory, Report, Watch, render};
 use crate::command::file::Input;
 use crate::command::output::plain;
@@ -79,7 +80,7 @@ impl Suite {
         let now = moment(file.at.as_deref())?.unwrap_or_else(Moment::now);
         let mut tests = Vec::with_capacity(file.tests.len());
         for test in file.tests.iter().filter(|test| test.name.contains(filter)) {
-            let engine = Engine::new(compile(&value)?, [0; 16]);
+            let engine = engine(compile(&value)?, test)?;
             let run = Run { engine: &engine, cast: &cast, file: &file, now };
             let (outcome, report) = run.test(test).with_context(|| {
                 format!("{}: `{}`", plain(&path.to_string_lossy()), plain(&test.name))
@@ -119,6 +120,18 @@ fn moment(text: Option<&str>) -> anyhow::Result<Option<Moment>> {
     text.map(str::parse).transpose().context("`at`")
 }
 
+/// The policy at work, with agents that behave as the test says.
+fn engine(policy: Policy, test: &Test) -> anyhow::Result<Engine> {
+    let engine = Engine::new(policy, [0; 16]);
+    let Some(parts) = &test.when.behaviour else { return Ok(engine) };
+    if engine.policy().behaviour.is_none() {
+        bail!("`behaviour`: the policy has none");
+    }
+    let parts = parts.iter().map(|(name, part)| Supposed::new(name, &part.to_string()));
+    let parts: Result<Vec<_>, _> = parts.collect();
+    Ok(engine.supposing(suppose(&parts.map_err(|error| anyhow!("`behaviour`: {error}"))?)))
+}
+
 /// One test at work.
 struct Run<'a> {
     engine: &'a Engine,
@@ -129,7 +142,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn test(&self, test: &Test) -> anyhow::Result<(Outcome, Report)> {
-        let When { request, headers, at, times, consent } = &test.when;
+        let When { request, headers, at, times, consent, behaviour: _ } = &test.when;
         let (method, path) = request
             .split_once(' ')
             .context("`when`: expected a method and a path, such as `GET /v1/contacts`")?;

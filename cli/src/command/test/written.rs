@@ -80,6 +80,8 @@ pub(super) struct When {
     pub(super) times: Option<u32>,
     /// What the user said to it.
     pub(super) consent: Option<Consent>,
+    /// How unusual the agent behaves: `rate`, `novelty`, `failures` and `sources`, from 0 to 1.
+    pub(super) behaviour: Option<BTreeMap<String, f64>>,
 }
 
 /// What a user said: that this agent may, for this permission.
@@ -174,6 +176,7 @@ impl Short for When {
             at: None,
             times: None,
             consent: None,
+            behaviour: None,
         }
     }
 
