@@ -306,6 +306,7 @@ impl Engine {
         for engine in self.with_candidate() {
             news.extend(engine.feeds.tick(host));
             engine.catch_up();
+            engine.tell_what_was_seen(host);
         }
         news
     }

@@ -1,6 +1,7 @@
 //! What happens: who did what, what should come of it, what did, and why.
 
 mod access;
+mod behaviour;
 mod bound;
 mod budgets;
 mod credentials;
@@ -82,6 +83,7 @@ pub fn run(lab: &Lab) -> anyhow::Result<Vec<Row>> {
     rows.extend(keys::burst(lab)?);
     rows.extend(reload::rows(lab)?);
     rows.extend(budgets::rows(lab)?);
+    rows.extend(behaviour::rows(lab)?);
     rows.extend(revocation::rows(lab)?);
     rows.extend(fetched::rows()?);
     Ok(rows)

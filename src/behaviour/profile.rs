@@ -60,6 +60,12 @@ pub(super) struct Pending {
     pub(super) failures: u32,
 }
 
+impl Pending {
+    pub(super) const fn is_any(&self) -> bool {
+        self.calls > 0 || self.failures > 0
+    }
+}
+
 /// How many words a profile takes.
 pub(super) const WORDS: usize = 16;
 
@@ -80,9 +86,15 @@ impl Profile {
         match interval.checked_sub(self.interval) {
             Some(0) => {}
             Some(passed) => {
-                self.learn(spans, now);
-                self.before = if passed == 1 { self.now } else { Doings::default() };
-                self.now = Doings::default();
+                // Only now is it over for all workers.
+                let began = self.interval.saturating_mul(spans.interval);
+                self.learn(self.before, self.is_known(spans, began));
+                self.before = std::mem::take(&mut self.now);
+                if passed > 1 {
+                    let ended = began.saturating_add(spans.interval);
+                    let before = std::mem::take(&mut self.before);
+                    self.learn(before, self.is_known(spans, ended));
+                }
                 self.interval = interval;
             }
             // Another worker is in the next one already; or the clock went back.
@@ -101,14 +113,14 @@ impl Profile {
         self.first_seen = self.first_seen.min(now);
     }
 
-    /// Makes what was done in the interval that ends part of what is usual.
-    fn learn(&mut self, spans: Spans, now: u32) {
-        let is_known = self.is_known(spans, now);
+    /// Makes what was done in an interval part of what is usual: all of it, where the agent was not known
+    /// by its end.
+    fn learn(&mut self, done: Doings, is_known: bool) {
         let (calls, networks) = (self.usual_calls(), self.usual_networks());
         let most = |usual: u32| if is_known { grown(usual) } else { u32::MAX };
         let [present, _] = &mut self.habits;
-        present.calls = present.calls.max(self.now.calls.min(most(calls)));
-        let networks = self.now.networks.count().min(most(networks));
+        present.calls = present.calls.max(done.calls.min(most(calls)));
+        let networks = done.networks.count().min(most(networks));
         present.networks = present.networks.max(u16::try_from(networks).unwrap_or(u16::MAX));
     }
 
@@ -131,8 +143,9 @@ impl Profile {
     }
 
     /// What there is to learn from a call besides that there was one.
-    pub(super) fn see(&mut self, operation: u64, network: Option<u64>) {
-        if !self.habits.iter().any(|habits| habits.operations.has(operation)) {
+    pub(super) fn see(&mut self, spans: Spans, now: u32, operation: u64, network: Option<u64>) {
+        let is_new = !self.habits.iter().any(|habits| habits.operations.has(operation));
+        if is_new && self.is_known(spans, now) {
             self.now.new_operations = self.now.new_operations.saturating_add(1);
         }
         let [present, _] = &mut self.habits;
@@ -258,7 +271,7 @@ mod tests {
 
     fn call(profile: &mut Profile, now: u32, calls: u32, failures: u32) {
         profile.advance(SPANS, now);
-        profile.see(1, Some(1));
+        profile.see(SPANS, now, 1, Some(1));
         profile.count(calls, failures);
     }
 
@@ -292,10 +305,12 @@ mod tests {
         call(&mut profile, NEXT, 40, 0);
         assert_eq!(shown(&profile, NEXT)[0], "0.333");
         call(&mut profile, NEXT + 60, 1, 0);
-        // What is usual has grown from 20 to 23.
-        assert_eq!(shown(&profile, NEXT + 60)[0], "0.246");
+        assert_eq!(shown(&profile, NEXT + 60)[0], "0.333");
         call(&mut profile, NEXT + 120, 1, 0);
         assert_eq!(shown(&profile, NEXT + 120)[0], "0.000");
+        // What is usual has grown from 20 to 23.
+        call(&mut profile, NEXT + 180, 40, 0);
+        assert_eq!(shown(&profile, NEXT + 180)[0], "0.246");
     }
 
     #[test]
@@ -314,10 +329,10 @@ mod tests {
     fn who_is_not_known_is_judged_by_failures_and_many_networks_alone() {
         let mut profile = Profile::new(SPANS, NOW);
         call(&mut profile, NOW, 1_000, 0);
-        (0..100).for_each(|operation| profile.see(operation << 7, None));
+        (0..100).for_each(|operation| profile.see(SPANS, NOW, operation << 7, None));
         assert_eq!(shown(&profile, NOW), ["0.000"; 5]);
         profile.count(0, 505);
-        (0..40).for_each(|bit| profile.see(1, Some(1 << bit)));
+        (0..40).for_each(|bit| profile.see(SPANS, NOW, 1, Some(1 << bit)));
         let [rate, novelty, failures, sources, _] = shown(&profile, NOW);
         assert_eq!([rate, novelty, failures], ["0.000", "0.000", "0.500"]);
         assert_eq!(sources, "0.979", "40 of 64 bits are 62 networks");
@@ -329,13 +344,13 @@ mod tests {
         profile.advance(SPANS, NEXT);
         let new = 0x4142;
         assert!(!profile.has_seen(new, None));
-        profile.see(new, None);
+        profile.see(SPANS, NEXT, new, None);
         assert!(profile.has_seen(new, None));
         assert_eq!(shown(&profile, NEXT)[1], "0.250");
-        profile.see(new, None);
+        profile.see(SPANS, NEXT, new, None);
         assert_eq!(shown(&profile, NEXT)[1], "0.250");
         profile.advance(SPANS, NEXT + 120);
-        profile.see(new, None);
+        profile.see(SPANS, NEXT + 120, new, None);
         assert_eq!(shown(&profile, NEXT + 120)[1], "0.000");
     }
 
@@ -370,18 +385,30 @@ mod tests {
     #[test]
     fn what_was_not_counted_in_time_counts_for_its_interval() {
         let pending = |interval| Pending { interval, calls: 40, failures: 40 };
-        for (late, rate) in [(0, "0.333"), (1, "0.246"), (2, "0.000")] {
+        for (late, rate) in [(0, "0.333"), (1, "0.333"), (2, "0.000")] {
             let mut profile = known();
             profile.advance(SPANS, NEXT + 60 * late);
             let before = profile;
             profile.catch_up(SPANS, &pending(NEXT / 60));
-            let expected = if late == 1 { "0.333" } else { rate };
-            assert_eq!(shown(&profile, NEXT + 60 * late)[0], expected, "{late}");
+            assert_eq!(shown(&profile, NEXT + 60 * late)[0], rate, "{late}");
             assert_eq!(profile == before, late == 2);
         }
         let mut profile = known();
         profile.catch_up(SPANS, &pending(NEXT / 60));
         assert_eq!(shown(&profile, NEXT)[0], "0.333");
+    }
+
+    #[test]
+    fn all_that_was_done_until_an_agent_is_known_is_usual() {
+        let spans = Spans { learning: 120, ..SPANS };
+        let mut profile = Profile::new(spans, NOW);
+        for (seconds, calls) in [(30, 200), (60, 1), (120, 1)] {
+            profile.advance(spans, NOW + seconds);
+            profile.count(calls, 0);
+        }
+        profile.count(199, 0);
+        let scores = profile.scores(spans, NOW + 121);
+        assert!(scores.known && scores.rate == Part::default(), "{scores:?}");
     }
 
     proptest! {
@@ -407,7 +434,7 @@ mod tests {
             let (interval, calls, failures) = pending;
             profile.catch_up(spans, &Pending { interval, calls, failures });
             profile.advance(spans, now);
-            profile.see(u64::from(now), Some(1));
+            profile.see(spans, now, u64::from(now), Some(1));
             profile.count(calls, failures);
             let score = profile.scores(spans, now).score().as_f64();
             prop_assert!((0.0..=1.0).contains(&score));

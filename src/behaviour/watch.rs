@@ -20,6 +20,9 @@ const GOOD_FOR: u64 = 1_000_000_000;
 /// How many calls are counted here alone before the others are told.
 const MAX_PENDING: u32 = 32;
 
+/// Agents of which the others are told in one tick.
+const MAX_TOLD: usize = 64;
+
 /// A call of an agent.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
@@ -80,15 +83,10 @@ impl Watch {
                 let pending = place.take().map(|local| local.pending).unwrap_or_default();
                 let told = self.tell((agent, pending), host, now, |profile| {
                     profile.advance(self.spans, now);
-                    profile.see(operation, source);
+                    profile.see(self.spans, now, operation, source);
                     profile.count(1, 0);
                 });
-                *place = told.map(|profile| Local {
-                    agent,
-                    profile,
-                    pending: Pending { interval: profile.interval, ..Pending::default() },
-                    since: nanos,
-                });
+                *place = told.map(|profile| Local::new(agent, profile, nanos));
             }
         }
         place.as_ref().map(|local| local.profile.scores(self.spans, now))
@@ -100,6 +98,21 @@ impl Watch {
         let Ok(mut places) = self.places.try_borrow_mut() else { return };
         let local = places.get_mut(place(agent)).and_then(Option::as_mut);
         local.filter(|local| local.agent == agent).into_iter().for_each(|local| local.count(0, 1));
+    }
+
+    /// Tells the others what was seen of agents that have not called since.
+    pub fn tick(&self, host: &impl Host, now: Timestamp) {
+        let (nanos, now) = (now.as_nanos(), seconds(now));
+        let Ok(mut places) = self.places.try_borrow_mut() else { return };
+        let is_due = |local: &&mut Local| {
+            local.pending.is_any() && !(local.since..local.good_until()).contains(&nanos)
+        };
+        for local in places.iter_mut().flatten().filter(is_due).take(MAX_TOLD) {
+            let told = self.tell((local.agent, local.pending), host, now, |_| {});
+            if let Some(profile) = told {
+                *local = Local::new(local.agent, profile, nanos);
+            }
+        }
     }
 
     fn agent(&self, agent: BucketKey) -> BucketKey {
@@ -124,10 +137,19 @@ impl Watch {
 }
 
 impl Local {
+    fn new(agent: BucketKey, profile: Profile, since: u64) -> Self {
+        let pending = Pending { interval: profile.interval, ..Pending::default() };
+        Self { agent, profile, pending, since }
+    }
+
+    const fn good_until(&self) -> u64 {
+        self.since.saturating_add(GOOD_FOR)
+    }
+
     fn is_good(&self, now: u64, interval: u32) -> bool {
         self.profile.interval == interval
             && self.pending.calls < MAX_PENDING
-            && (self.since..self.since.saturating_add(GOOD_FOR)).contains(&now)
+            && (self.since..self.good_until()).contains(&now)
     }
 
     fn count(&mut self, calls: u32, failures: u32) {

@@ -28,6 +28,21 @@ impl Engine {
         self.watch.as_ref().zip(agent).into_iter().for_each(|(watch, agent)| watch.failed(agent));
     }
 
+    /// Whether agents are watched, which takes a tick a second.
+    pub fn is_watching(&self) -> bool {
+        self.with_candidate().any(|engine| engine.watch.is_some())
+    }
+
+    /// Tells other workers what was seen of how agents behave.
+    pub(super) fn tell_what_was_seen(&self, host: &impl Host) {
+        let Some(watch) = &self.watch else { return };
+        if !self.is_tried {
+            watch.tick(host, host.now());
+        } else if let Some(host) = host.aside() {
+            watch.tick(&host, host.now());
+        }
+    }
+
     /// The backend has answered a call of an agent: what it refuses has failed. That it failed itself is
     /// nobody's doing.
     pub fn responded(&self, agent: BucketKey, status: u16) {

@@ -39,7 +39,9 @@ struct Root {
 /// The root has another policy. Nothing is fetched now: on some hosts that is the end of a worker.
 pub(super) fn on_configure(root: u32) {
     with(root, |here| here.gauges = None);
-    let has_work = |engine: &Engine| fetches(engine) || introspection::needs_ticks(engine);
+    let has_work = |engine: &Engine| {
+        fetches(engine) || engine.is_watching() || introspection::needs_ticks(engine)
+    };
     if context::root(root).is_some_and(|engine| has_work(&engine)) || waiting::any() {
         pace(root, SOON);
     }
@@ -118,7 +120,7 @@ fn catch_up(root: u32, engine: &Engine) {
         match () {
             () if waiting::any() => SOON,
             () if introspection::needs_ticks(engine) => MISSING,
-            () if !fetches(engine) => 0,
+            () if !fetches(engine) && !engine.is_watching() => 0,
             () if engine.feeds().status(now).any(|status| !status.ready) => MISSING,
             () => STEADY,
         },

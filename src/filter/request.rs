@@ -92,13 +92,15 @@ fn heed_response(stream: u32, receipts: &[Receipt], watched: Option<BucketKey>) 
     else {
         return;
     };
-    let (Ok(headers), Ok(host)) = (pairs::parse(&buffer), Proxy::new(capability::so_far())) else {
-        return;
-    };
+    let Ok(headers) = pairs::parse(&buffer) else { return };
     // Some hosts show none.
     let status = headers.list.iter().find(|(name, _)| *name == b":status");
     let status = status.and_then(|(_, digits)| str::from_utf8(digits).ok()?.parse().ok());
-    engine.settle(receipts, status, headers.list.iter().copied(), &host);
+    if !receipts.is_empty()
+        && let Ok(host) = Proxy::new(capability::so_far())
+    {
+        engine.settle(receipts, status, headers.list.iter().copied(), &host);
+    }
     watched.zip(status).into_iter().for_each(|(agent, status)| engine.responded(agent, status));
 }
 

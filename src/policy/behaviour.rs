@@ -55,8 +55,12 @@ impl Behaviour {
         if spans.memory > MAX_MEMORY_SECS {
             complain("memory", "expected at most `90d`");
         }
-        if spans.memory < spans.learning || spans.memory < spans.interval {
-            complain("memory", "expected at least as much as `learning` and `interval`");
+        // Before, no interval is over for all workers.
+        if spans.learning < spans.interval.saturating_mul(2) {
+            complain("learning", "expected at least twice as much as `interval`");
+        }
+        if spans.memory < spans.learning {
+            complain("memory", "expected at least as much as `learning`");
         }
         Self { per, spans }
     }

@@ -135,7 +135,7 @@ fn operations_that_an_agent_never_used_are_new_once() {
     }
     let gate = Gate::new(&policy);
     acquaint(&gate);
-    let odd = |n: u32| get(&format!("/v1/odd{n}")).bearer(&bot("crm.read"));
+    let odd = |n: u32| get(format!("/v1/odd{n}")).bearer(&bot("crm.read"));
     let novelty = [write(), odd(0), odd(0), odd(1), odd(2)];
     let novelty = novelty.map(|call| noted(&gate.ask(&call), "behaviour_novelty"));
     assert_eq!(novelty, [0.25, 0.5, 0.5, 0.75, 1.0]);
@@ -175,6 +175,15 @@ fn workers_know_what_others_see_after_a_second_or_32_calls() {
     one.ask(&read());
     // 40 of 44 calls, and 10.
     assert_eq!(noted(&other.ask(&read()), "behaviour_failures"), 0.74);
+    // Nor does it take another call of the agent.
+    times(&one, 10, &forbidden());
+    world.advance_millis(1_000);
+    one.engine.tick(&world);
+    assert_eq!(noted(&other.ask(&read()), "behaviour_failures"), 0.769);
+    let before = world.writes();
+    one.engine.tick(&world);
+    assert_eq!(world.writes(), before, "there is nothing to tell");
+    one.ask(&read());
     let before = world.writes();
     times(&one, 30, &read());
     assert_eq!(world.writes(), before, "the store is not written for each call");
@@ -286,6 +295,7 @@ fn what_is_wrong_is_told() {
         (json!({ "interval": "9s" }), "behaviour.interval: expected `10s` to `1h`"),
         (json!({ "interval": "2h" }), "behaviour.interval: expected `10s` to `1h`"),
         (json!({ "memory": "91d" }), "behaviour.memory: expected at most `90d`"),
+        (json!({ "learning": "30s" }), "behaviour.learning: expected at least twice as much"),
         (json!({ "memory": "1h" }), "behaviour.memory: expected at least as much as `learning`"),
         (json!({ "per": "route" }), "behaviour.per: callers are watched, and not calls"),
         (json!({ "per": "key" }), "behaviour.per: an agent has no API key"),

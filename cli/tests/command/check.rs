@@ -25,7 +25,7 @@ fn a_good_policy_is_told_in_a_line() {
 #[test]
 fn an_unknown_field_is_told_with_the_nearest_one() {
     assert_snapshot!(broken("revision:", "revison:"), @r"
-    p.yaml:3:1: error: revison: unknown field `revison`, expected one of `version`, `mode`, `candidate`, `revision`, `issuers`, `resource`, `roles`, `scopes`, `authorization_details`, `callers`, `agents`, `unregistered_agents` and 14 more
+    p.yaml:3:1: error: revison: unknown field `revison`, expected one of `version`, `mode`, `candidate`, `revision`, `issuers`, `resource`, `roles`, `scopes`, `authorization_details`, `callers`, `agents`, `unregistered_agents` and 15 more
         3 | revison: test-1
           | ^
           help: did you mean `revision`?
@@ -190,7 +190,7 @@ fn json_is_read_and_its_problems_have_places_too() {
         "{\n  \"version\": 1,\n  \"issuers\": [],\n  \"roles\": {},\n  \"rotues\": []\n}\n",
     );
     assert_snapshot!(lab.run("check p.json"), @r#"
-    p.json:5:3: error: rotues: unknown field `rotues`, expected one of `version`, `mode`, `candidate`, `revision`, `issuers`, `resource`, `roles`, `scopes`, `authorization_details`, `callers`, `agents`, `unregistered_agents` and 14 more
+    p.json:5:3: error: rotues: unknown field `rotues`, expected one of `version`, `mode`, `candidate`, `revision`, `issuers`, `resource`, `roles`, `scopes`, `authorization_details`, `callers`, `agents`, `unregistered_agents` and 15 more
         5 |   "rotues": []
           |   ^
           help: did you mean `routes`?

@@ -807,3 +807,31 @@ fn an_expression_that_cannot_be_told_is_named_with_why() {
     exit code 1
     "#);
 }
+
+#[test]
+fn an_agent_can_be_made_to_behave_oddly() {
+    let lab = Lab::new();
+    let policy = lab.read("policy.yaml");
+    let policy = policy.replacen(
+        "limits:\n  agents:\n",
+        "behaviour: {}\nlimits:\n  agents:\n    - { per: agent, rate: 1/h, name: odd, \
+         when: [behaviour.score >= 0.5] }\n",
+        1,
+    );
+    let policy = format!(
+        "{policy}\nstep_up: {{ contacts:read: {{ max_age: 5m, when: [behaviour.rate > 0.9] }} }}\n"
+    );
+    lab.write("policy.yaml", &policy);
+    let usual = "--scope crm.read --role editor --actor support-bot";
+    let ran = lab.explain("GET /v1/contacts", usual);
+    assert!(ran.out.contains("behaviour  a score of 0, and it is not known yet"), "{ran}");
+    let odd =
+        lab.explain_with("GET /v1/contacts", usual, "--behaviour rate=0.8 --behaviour novelty=0.5");
+    assert!(odd.out.contains("behaviour  a score of 0.9\n"), "{odd}");
+    assert!(odd.out.contains("rate: 0.8") && odd.out.contains("odd: 0 of 1 left"), "{odd}");
+    let denied = lab.explain_with("GET /v1/contacts", usual, "--behaviour rate=1");
+    assert!(denied.out.contains("step_up.contacts:read: does not hold"), "{denied}");
+    assert!(denied.out.contains("insufficient_user_authentication"), "{denied}");
+    let wrong = lab.explain_with("GET /v1/contacts", usual, "--behaviour mood=1");
+    assert!(wrong.err.contains("expected `rate`, `novelty`, `failures` or `sources`"), "{wrong}");
+}

@@ -115,10 +115,15 @@ impl Lab {
 
     /// What the policy says of a request, given as `GET /path`, with a token minted so.
     pub(crate) fn explain(&self, request: &str, token: &str) -> Ran {
+        self.explain_with(request, token, "")
+    }
+
+    /// The same with more arguments.
+    pub(crate) fn explain_with(&self, request: &str, token: &str, more: &str) -> Ran {
         let token = self.mint("token.jwt", token);
         let (method, path) = request.split_once(' ').unwrap();
         let ran = self.run(&format!(
-            "explain policy.yaml --method {method} --path {path} --at NOW --token-file token.jwt"
+            "explain policy.yaml --method {method} --path {path} --at NOW --token-file token.jwt {more}"
         ));
         assert_holds_none_of(&ran, &token);
         ran

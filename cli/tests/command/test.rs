@@ -278,3 +278,28 @@ fn what_a_limit_in_shadow_mode_would_deny_is_seen() {
     let ran = lab.run("test");
     assert_eq!(ran.code, 0, "{ran}");
 }
+
+#[test]
+fn what_comes_of_odd_behaviour_can_be_tested() {
+    let lab = Lab::new();
+    let policy = lab.read("policy.yaml").replacen("roles:\n", "behaviour: {}\nroles:\n", 1);
+    let policy = policy.replacen(
+        "methods: [PUT], permission: contacts:write }",
+        "methods: [PUT], permission: contacts:write, \
+         require: [\"caller.kind != 'agent' || behaviour.score < 0.5\"] }",
+        1,
+    );
+    lab.write("policy.yaml", &policy);
+    let tests = "  - { name: usual, given: bot, when: PUT /v1/contacts/7, then: allow }
+  - name: odd
+    given: bot
+    when: { request: PUT /v1/contacts/7, behaviour: { failures: 0.3, sources: 0.4 } }
+    then: condition_failed
+";
+    lab.write("policy.test.yaml", &format!("{CALLERS}{tests}"));
+    let ran = lab.run("test policy.test.yaml");
+    assert!(ran.out.contains("ok: 2 tests passed"), "{ran}");
+    lab.write("policy.test.yaml", &format!("{CALLERS}{}", tests.replace("0.4", "1.4")));
+    let ran = lab.run("test policy.test.yaml");
+    assert!(ran.err.contains("`behaviour`: expected a number from 0 to 1"), "{ran}");
+}

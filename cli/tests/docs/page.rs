@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
 /// Every page.
-pub(crate) const PAGES: [&str; 15] = [
+pub(crate) const PAGES: [&str; 16] = [
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "docs/agents.md",
     "docs/architecture.md",
+    "docs/behaviour.md",
     "docs/conformance.md",
     "docs/envoy.md",
     "docs/hosts.md",

@@ -8,13 +8,14 @@ use serde_json::{Map, Value};
 use crate::page::{Page, code, repository};
 
 /// Where each type of the schema stands in a policy, as the reference writes it.
-const PLACES: [(&str, &str); 36] = [
+const PLACES: [(&str, &str); 37] = [
     ("Agent", "agents.NAME."),
     ("ApiKey", "api_keys.keys[]."),
     ("ApiKeys", "api_keys."),
     ("Attribute", "attributes.NAME."),
     ("Audit", "audit."),
     ("AuthorizationDetail", "authorization_details.NAME."),
+    ("Behaviour", "behaviour."),
     ("Binding", "binding."),
     ("Caller", "callers[]."),
     ("ClaimNames", "issuers[].claims."),

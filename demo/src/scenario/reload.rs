@@ -108,7 +108,7 @@ pub(super) fn rows(lab: &Lab) -> anyhow::Result<Vec<Row>> {
 }
 
 /// `object` with one member more.
-fn with_member(object: &Value, name: &str, value: Value) -> Value {
+pub(super) fn with_member(object: &Value, name: &str, value: Value) -> Value {
     let mut object = object.clone();
     if let Some(members) = object.as_object_mut() {
         members.insert(name.to_owned(), value);

@@ -80,7 +80,8 @@ impl Suite {
         let now = moment(file.at.as_deref())?.unwrap_or_else(Moment::now);
         let mut tests = Vec::with_capacity(file.tests.len());
         for test in file.tests.iter().filter(|test| test.name.contains(filter)) {
-            let engine = engine(compile(&value)?, test)?;
+            let engine = engine(compile(&value)?, test);
+            let engine = engine.with_context(|| format!("`{}`", plain(&test.name)))?;
             let run = Run { engine: &engine, cast: &cast, file: &file, now };
             let (outcome, report) = run.test(test).with_context(|| {
                 format!("{}: `{}`", plain(&path.to_string_lossy()), plain(&test.name))
