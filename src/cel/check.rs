@@ -324,16 +324,12 @@ impl<'s> Checker<'_, 's> {
     fn binary(&mut self, operator: Operator, (left, right): (Ast<'s>, Ast<'s>)) -> Checked {
         if matches!(operator, Operator::Or | Operator::And) {
             let both = [self.typed(left, &Type::Bool)?, self.typed(right, &Type::Bool)?];
-            let node = match operator {
-                Operator::Or => Node::Or(Box::new(both)),
-                _ => Node::And(Box::new(both)),
-            };
-            return Ok((node, Type::Bool));
+            return Ok((joined(operator, both), Type::Bool));
         }
         let at = left.at;
         let (left, one) = self.check(left)?;
         let (right, two) = self.check(right)?;
-        let both = Box::new([left, right]);
+        let both = [left, right];
         let never = |what: &str| {
             Err(Invalid::new(at, format!("`{}` of {one} and {two} {what}", operator.text())))
         };
@@ -345,12 +341,12 @@ impl<'s> Checker<'_, 's> {
             Operator::Equal | Operator::Unequal if !one.may_equal(&two) => {
                 return never("is always the same");
             }
-            Operator::Equal => Node::Equal(both),
-            Operator::Unequal => Node::Unequal(both),
+            Operator::Equal => equal(both),
+            Operator::Unequal => Node::Unequal(Box::new(both)),
             Operator::In => match &two {
-                Type::Dyn => Node::In(both),
-                Type::List(element) if one.may_equal(element) => Node::In(both),
-                Type::Map(_) if one.may_be(&Type::String) => Node::In(both),
+                Type::Dyn => Node::In(Box::new(both)),
+                Type::List(element) if one.may_equal(element) => one_of(both),
+                Type::Map(_) if one.may_be(&Type::String) => Node::In(Box::new(both)),
                 Type::List(_) | Type::Map(_) => return never("is never true"),
                 _ => return never("makes no sense: expected a list or a map on the right"),
             },
@@ -365,7 +361,7 @@ impl<'s> Checker<'_, 's> {
                     _ => Order::GreaterOrEqual,
                 });
                 let Some(order) = ordered else { return never("makes no sense") };
-                Node::Ordered(order, both)
+                Node::Ordered(order, Box::new(both))
             }
             _ => {
                 let arithmetic = match operator {
@@ -387,10 +383,45 @@ impl<'s> Checker<'_, 's> {
                         _ => never("makes no sense"),
                     };
                 };
-                return Ok((Node::Arithmetic(arithmetic, both), result));
+                return Ok((Node::Arithmetic(arithmetic, Box::new(both)), result));
             }
         };
         Ok((node, Type::Bool))
+    }
+}
+
+/// `||` or `&&` of two; a chain of them is one, for which side of it is put in brackets does not matter.
+fn joined(operator: Operator, both: [Node; 2]) -> Node {
+    let mut all = Vec::with_capacity(both.len());
+    for one in both {
+        match (operator, one) {
+            (Operator::Or, Node::Or(more)) | (Operator::And, Node::And(more)) => all.extend(more),
+            (_, other) => all.push(other),
+        }
+    }
+    if matches!(operator, Operator::Or) { Node::Or(all) } else { Node::And(all) }
+}
+
+fn equal(both: [Node; 2]) -> Node {
+    match both {
+        [Node::Variable(id), Node::Text(text)] | [Node::Text(text), Node::Variable(id)] => {
+            Node::IsText(id, text)
+        }
+        both => Node::Equal(Box::new(both)),
+    }
+}
+
+fn one_of([one, list]: [Node; 2]) -> Node {
+    let texts = match (&one, &list) {
+        (Node::Variable(id), Node::Literal(Json::Array(elements))) => {
+            let text = |element: &Json| element.as_str().map(Box::from);
+            elements.iter().map(text).collect::<Option<_>>().map(|texts| (*id, texts))
+        }
+        _ => None,
+    };
+    match texts {
+        Some((id, texts)) => Node::IsOneOf(id, texts),
+        None => Node::In(Box::new([one, list])),
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::node::{Arithmetic, Binary, Node, Order, Quantifier, Unary};
 use super::pattern::Pattern;
 use super::value::Value;
-use super::{Facts, MAX_LOCALS, time};
+use super::{Facts, time};
 
 /// How many parts of an expression, values that are compared with them, and pieces of long texts are
 /// looked at before it has failed.
@@ -49,43 +49,49 @@ impl Failure {
 
 /// Whether an expression is true.
 pub(super) fn truth(node: &Node, facts: &dyn Facts) -> Result<bool, Failure> {
-    let locals = [Value::Null; MAX_LOCALS];
-    Evaluation { facts, locals, depth: 0, steps: MAX_STEPS }.truth(node)
+    Evaluation { facts, local: None, steps: MAX_STEPS }.truth(node)
 }
 
 /// The value of an expression.
 pub(super) fn eval<'a>(node: &'a Node, facts: &'a dyn Facts) -> Result<Value<'a>, Failure> {
-    let locals = [Value::Null; MAX_LOCALS];
-    Evaluation { facts, locals, depth: 0, steps: MAX_STEPS }.eval(node)
+    Evaluation { facts, local: None, steps: MAX_STEPS }.eval(node)
 }
 
-struct Evaluation<'a> {
+struct Evaluation<'a, 'l> {
     facts: &'a dyn Facts,
-    locals: [Value<'a>; MAX_LOCALS],
-    /// How many locals there are.
-    depth: usize,
+    /// What the innermost `exists` or `all` is looking at.
+    local: Option<&'l Local<'a, 'l>>,
     steps: u32,
 }
 
-impl<'a> Evaluation<'a> {
+/// What an `exists` or `all` is looking at.
+struct Local<'a, 'l> {
+    value: Value<'a>,
+    /// How many there are around it.
+    place: usize,
+    outer: Option<&'l Self>,
+}
+
+impl<'a> Evaluation<'a, '_> {
     fn step(&mut self) -> Result<(), Failure> {
         self.steps = self.steps.checked_sub(1).ok_or(Failure::TooManySteps)?;
         Ok(())
     }
 
+    fn steps_of(&mut self, count: usize) -> Result<(), Failure> {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        self.steps = self.steps.checked_sub(count).ok_or(Failure::TooManySteps)?;
+        Ok(())
+    }
+
     /// A long text is as many steps as it has pieces.
     fn read(&mut self, text: &str) -> Result<(), Failure> {
-        let pieces = u32::try_from(text.len() / PIECE_BYTES).unwrap_or(u32::MAX);
-        self.steps = self.steps.checked_sub(pieces).ok_or(Failure::TooManySteps)?;
-        Ok(())
+        self.steps_of(text.len() / PIECE_BYTES)
     }
 
     /// To look for a pattern in a text is as many steps as both have pieces.
     fn search(&mut self, text: &str, pattern: &Pattern) -> Result<(), Failure> {
-        let work = text.len().saturating_mul(pattern.len());
-        let pieces = u32::try_from(work / PIECE_BYTES).unwrap_or(u32::MAX);
-        self.steps = self.steps.checked_sub(pieces).ok_or(Failure::TooManySteps)?;
-        Ok(())
+        self.steps_of(text.len().saturating_mul(pattern.len()) / PIECE_BYTES)
     }
 
     fn eval(&mut self, node: &'a Node) -> Result<Value<'a>, Failure> {
@@ -103,7 +109,8 @@ impl<'a> Evaluation<'a> {
             Node::Duration(span) => self.is(Value::Duration(*span))?,
             Node::Local(place) => {
                 self.step()?;
-                *self.locals.get(*place).ok_or(Failure::Missing)?
+                let mut locals = std::iter::successors(self.local, |local| local.outer);
+                locals.find(|local| local.place == *place).ok_or(Failure::Missing)?.value
             }
             Node::Field(..)
             | Node::Index(_)
@@ -113,6 +120,20 @@ impl<'a> Evaluation<'a> {
             | Node::Unary(..) => self.work_out(node)?,
             _ => Value::Bool(self.truth(node)?),
         })
+    }
+
+    /// The same; of what is compared mostly, without a call.
+    #[inline(always)]
+    fn operand(&mut self, node: &'a Node) -> Result<Value<'a>, Failure> {
+        let value = match node {
+            Node::Variable(id) => self.facts.value(*id)?,
+            Node::Text(text) => Value::Text(text),
+            Node::Timestamp(moment) => Value::Timestamp(*moment),
+            Node::Int(number) => Value::Int(*number),
+            Node::Double(number) => Value::Double(*number),
+            _ => return self.eval(node),
+        };
+        self.is(value)
     }
 
     fn is(&mut self, value: Value<'a>) -> Result<Value<'a>, Failure> {
@@ -155,21 +176,23 @@ impl<'a> Evaluation<'a> {
     /// The value of what is true or false. What else there is has to be so by itself.
     fn truth(&mut self, node: &'a Node) -> Result<bool, Failure> {
         match node {
-            Node::And(both) => {
+            Node::And(all) => {
                 self.step()?;
-                self.decides(both, false)
+                self.decides(all, false)
             }
-            Node::Or(both) => {
+            Node::Or(all) => {
                 self.step()?;
-                self.decides(both, true)
+                self.decides(all, true)
             }
-            Node::Equal(both) => {
+            Node::IsText(id, text) => {
                 self.step()?;
-                self.are_equal(both)
+                let value = self.facts.value(*id)?;
+                Ok(matches!(value, Value::Text(one) if *one == **text))
             }
-            Node::In(both) => {
-                self.step()?;
-                self.is_in(both)
+            Node::IsOneOf(id, texts) => {
+                self.steps_of(texts.len())?;
+                let value = self.facts.value(*id)?;
+                Ok(matches!(value, Value::Text(one) if texts.iter().any(|text| *one == **text)))
             }
             Node::HasVariable(id) => {
                 self.step()?;
@@ -188,6 +211,8 @@ impl<'a> Evaluation<'a> {
                 self.truth(of).map(|is| !is)
             }
             Node::Bool(_)
+            | Node::Equal(_)
+            | Node::In(_)
             | Node::Unequal(_)
             | Node::HasField(..)
             | Node::Binary(..)
@@ -205,7 +230,9 @@ impl<'a> Evaluation<'a> {
         self.step()?;
         match node {
             Node::Bool(is) => Ok(*is),
+            Node::Equal(both) => self.are_equal(both),
             Node::Unequal(both) => self.are_equal(both).map(|are| !are),
+            Node::In(both) => self.is_in(both),
             Node::HasField(of, name) => Ok(self.field(of, name)?.is_some()),
             Node::Binary(function, both) => {
                 let [one, two] = &**both;
@@ -230,17 +257,18 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    /// `||` and `&&`: either side that is `decisive` decides, whatever the other is.
-    fn decides(&mut self, both: &'a [Node; 2], decisive: bool) -> Result<bool, Failure> {
-        let [one, two] = both;
-        match self.truth(one) {
-            Ok(is) if is == decisive => Ok(decisive),
-            Ok(_) => self.truth(two),
-            Err(failure) => match self.truth(two) {
-                Ok(is) if is == decisive => Ok(decisive),
-                Ok(_) | Err(_) => Err(failure),
-            },
+    /// `||` and `&&`: any of them that is `decisive` decides, whatever the others are; else the first that
+    /// fails does.
+    fn decides(&mut self, all: &'a [Node], decisive: bool) -> Result<bool, Failure> {
+        let mut decided = Ok(!decisive);
+        for one in all {
+            match self.truth(one) {
+                Ok(is) if is == decisive => return Ok(decisive),
+                Err(failure) if decided.is_ok() => decided = Err(failure),
+                Ok(_) | Err(_) => {}
+            }
         }
+        decided
     }
 
     fn field(&mut self, of: &'a Node, name: &str) -> Result<Option<&'a Json>, Failure> {
@@ -262,7 +290,7 @@ impl<'a> Evaluation<'a> {
     }
 
     fn are_equal(&mut self, [one, two]: &'a [Node; 2]) -> Result<bool, Failure> {
-        match (self.eval(one)?, self.eval(two)?) {
+        match (self.operand(one)?, self.operand(two)?) {
             // As most are.
             (Value::Text(one), Value::Text(two)) => {
                 self.step()?;
@@ -311,7 +339,7 @@ impl<'a> Evaluation<'a> {
     }
 
     fn is_ordered(&mut self, order: Order, [one, two]: &'a [Node; 2]) -> Result<bool, Failure> {
-        let (one, two) = (self.eval(one)?, self.eval(two)?);
+        let (one, two) = (self.operand(one)?, self.operand(two)?);
         let ordering = match (one, two) {
             (Value::Bool(one), Value::Bool(two)) => Some(one.cmp(&two)),
             (Value::Text(one), Value::Text(two)) => Some(one.cmp(two)),
@@ -375,12 +403,13 @@ impl<'a> Evaluation<'a> {
     ) -> Result<bool, Failure> {
         let decisive = matches!(quantifier, Quantifier::Exists);
         let mut failure = None;
-        let place = self.depth;
+        let place = self.local.map_or(0, |local| local.place.saturating_add(1));
         for value in values {
-            *self.locals.get_mut(place).ok_or(Failure::TooManySteps)? = value;
-            self.depth = place.saturating_add(1);
-            let truth = self.truth(body);
-            self.depth = place;
+            let local = Local { value, place, outer: self.local };
+            let mut inner =
+                Evaluation { facts: self.facts, local: Some(&local), steps: self.steps };
+            let truth = inner.truth(body);
+            self.steps = inner.steps;
             match truth {
                 Ok(is) if is == decisive => return Ok(decisive),
                 Ok(_) => {}

@@ -27,11 +27,15 @@ pub(super) enum Node {
     Index(Box<[Node; 2]>),
     Not(Box<Node>),
     Negate(Box<Node>),
-    Or(Box<[Node; 2]>),
-    And(Box<[Node; 2]>),
+    Or(Vec<Node>),
+    And(Vec<Node>),
     Choice(Box<[Node; 3]>),
     Equal(Box<[Node; 2]>),
     Unequal(Box<[Node; 2]>),
+    /// A variable is this text: as most conditions are, so it is one step.
+    IsText(u16, Box<str>),
+    /// A variable is one of these texts.
+    IsOneOf(u16, Box<[Box<str>]>),
     Ordered(Order, Box<[Node; 2]>),
     In(Box<[Node; 2]>),
     Arithmetic(Arithmetic, Box<[Node; 2]>),
