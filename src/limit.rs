@@ -10,6 +10,7 @@
 
 mod fields;
 mod gcra;
+mod group;
 mod in_flight;
 mod key;
 mod lease;
@@ -17,9 +18,9 @@ mod meter;
 mod quota;
 mod rate;
 mod receipt;
+mod record;
 pub mod shared;
 mod slot;
-mod table;
 mod take;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ mod window;
 
 use std::fmt;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 pub use fields::{RateLimit, write_policy, write_usage};
 pub use key::{BucketKey, SLOTS, digest};
@@ -40,6 +42,7 @@ pub use take::{Charge, Refused, Usage, Usages, check, credit, take};
 pub use window::Period;
 
 use gcra::{Gcra, NANOS_PER_SEC};
+use group::Group;
 use in_flight::{InFlight, MAX_AT_ONCE};
 use meter::Meter;
 use trip::Trip;
@@ -103,6 +106,9 @@ pub struct Limit {
     size: u32,
     meter: Meter,
     share: Option<Share>,
+    /// Those that it is kept with, and its place among them.
+    group: Arc<Group>,
+    place: usize,
 }
 
 impl Limit {
@@ -130,7 +136,10 @@ impl Limit {
             size: burst.get(),
             meter: Meter::Rate(gcra),
             share: None,
-        })
+            group: Arc::default(),
+            place: 0,
+        }
+        .alone())
     }
 
     /// A limit of so many units in each hour, day or month.
@@ -155,7 +164,10 @@ impl Limit {
             size: units,
             meter: Meter::Quota(Window { units, period, offset: 0 }),
             share: None,
-        })
+            group: Arc::default(),
+            place: 0,
+        }
+        .alone())
     }
 
     /// A limit of so many calls under way at once; one of which no end is heard counts for `longest`
@@ -186,7 +198,10 @@ impl Limit {
             size: most,
             meter: Meter::InFlight(InFlight::new(most, longest)),
             share: None,
-        })
+            group: Arc::default(),
+            place: 0,
+        }
+        .alone())
     }
 
     /// The same, closed for so many seconds once it is exceeded, and twice as long each time after.
@@ -199,7 +214,7 @@ impl Limit {
         match self.meter {
             Meter::Rate(gcra) if gcra.is_slow() => {
                 let gcra = gcra.in_millis();
-                Ok(Self { meter: Meter::Trip(Trip { gcra, pause }), ..self })
+                Ok(Self { meter: Meter::Trip(Trip { gcra, pause }), ..self }.alone())
             }
             _ => Err(InvalidLimit::Pause),
         }
@@ -213,7 +228,7 @@ impl Limit {
     /// The same, of what is counted as something else.
     #[must_use]
     pub fn of_kind(self, kind: Kind) -> Self {
-        Self { kind, ..self }
+        Self { kind, ..self }.alone()
     }
 
     /// The same, shared by replicas.

@@ -65,6 +65,8 @@ pub(crate) enum Rules {
     Limit,
     /// Five of them, each by another level.
     FiveLimits,
+    /// Five of them, all of one agent.
+    FiveOfOne,
     /// One that is soon used up.
     Narrow,
 }
@@ -78,6 +80,7 @@ impl Rules {
             Self::Unlimited => "unlimited",
             Self::Limit => "limit",
             Self::FiveLimits => "five_limits",
+            Self::FiveOfOne => "five_of_one",
             Self::Narrow => "narrow",
         }
     }
@@ -93,6 +96,13 @@ impl Case {
             Rules::Unlimited => self.limited(json!([])),
             Rules::Limit => self.limited(json!([counted("agent")])),
             Rules::Narrow => self.limited(json!([{ "per": "agent", "rate": "60/min" }])),
+            Rules::FiveOfOne => self.limited(json!([
+                counted("agent"),
+                { "per": "agent", "rate": "1000000/s", "burst": 400, "name": "burst" },
+                { "per": "agent", "quota": "4000000000/h", "name": "hourly" },
+                { "per": "agent", "quota": "4000000000/day", "name": "daily" },
+                { "per": "agent", "quota": "4000000000/month", "name": "monthly" },
+            ])),
             Rules::FiveLimits => self.limited(
                 ["agent", "user", "organization", "client", "route"]
                     .map(counted)

@@ -20,10 +20,11 @@ const WARM_UP: Duration = Duration::from_secs(1);
 const BARE: f64 = 27.6;
 
 /// The rules, beside those of the policy without them, and how many microseconds they may cost.
-const COMPARED: [(&str, [Rules; 2], Option<f64>); 4] = [
+const COMPARED: [(&str, [Rules; 2], Option<f64>); 5] = [
     ("envoy_rule_condition", [Rules::Condition, Rules::Usual], Some(1.0)),
     ("envoy_rule_leased_limit", [Rules::Usual, Rules::Unlimited], None),
     ("envoy_rule_limit", [Rules::Limit, Rules::Unlimited], Some(2.0)),
+    ("envoy_rule_five_of_one", [Rules::FiveOfOne, Rules::Unlimited], Some(4.0)),
     ("envoy_rule_five_limits", [Rules::FiveLimits, Rules::Unlimited], Some(4.0)),
 ];
 

@@ -73,18 +73,18 @@ impl BucketKey {
     }
 
     /// The key of the shared store under which the slot of this bucket lies.
-    pub(super) fn store_key(self, class: Class, index: u8) -> StoreKey {
+    pub(super) fn store_key(self, class: Class, table: u8) -> StoreKey {
         let [high, low] = self.slot.to_be_bytes();
         let class = match class {
             Class::Agents => b'a',
             Class::Humans => b'h',
             Class::Keys => b'k',
         };
-        let mut key = *b"postern.limit.c00ffff";
+        let mut key = *b"postern.meter.c00ffff";
         let tail = [
             class,
-            hex(index >> 4),
-            hex(index),
+            hex(table >> 4),
+            hex(table),
             hex(high >> 4),
             hex(high),
             hex(low >> 4),
@@ -115,7 +115,7 @@ pub fn digest(bytes: &[u8]) -> u64 {
 /// Text, since some hosts take none but text for a key, and short enough that they keep it inline.
 pub(super) type StoreKey = [u8; PREFIX_BYTES + 7];
 
-const PREFIX_BYTES: usize = b"postern.limit.".len();
+const PREFIX_BYTES: usize = b"postern.meter.".len();
 
 /// The low four bits as a digit.
 const fn hex(bits: u8) -> u8 {
@@ -148,9 +148,9 @@ mod tests {
     #[test]
     fn store_keys_are_text_and_keep_classes_limits_and_slots_apart() {
         let key = BucketKey { slot: 0x01fe, tag: 1 };
-        assert_eq!(&key.store_key(Class::Agents, 0x2a), b"postern.limit.a2a01fe");
-        assert_eq!(&key.store_key(Class::Humans, 0x2a), b"postern.limit.h2a01fe");
-        assert_eq!(&key.store_key(Class::Keys, 0x2a), b"postern.limit.k2a01fe");
+        assert_eq!(&key.store_key(Class::Agents, 0x2a), b"postern.meter.a2a01fe");
+        assert_eq!(&key.store_key(Class::Humans, 0x2a), b"postern.meter.h2a01fe");
+        assert_eq!(&key.store_key(Class::Keys, 0x2a), b"postern.meter.k2a01fe");
         let keys: HashSet<_> = (0..SLOTS)
             .map(|slot| BucketKey { slot: u16::try_from(slot).unwrap(), tag: 1 })
             .flat_map(|key| [key.store_key(Class::Agents, 0), key.store_key(Class::Agents, 1)])

@@ -1,8 +1,9 @@
 //! What was reserved of a quota for a call, to be corrected once it is known what the call has cost.
 
+use super::group::Member;
 use super::key::StoreKey;
 use super::meter::Meter;
-use super::table;
+use super::record::change_bucket;
 use super::take::{Charge, Usage};
 use super::window;
 use super::{BucketKey, Class, Ledger};
@@ -13,6 +14,7 @@ use crate::host::{Host, Timestamp};
 pub struct Receipt {
     key: StoreKey,
     tag: u64,
+    member: Member,
     meter: Meter,
     /// The bucket right after.
     state: u64,
@@ -28,8 +30,9 @@ impl Receipt {
         let meter = charge.meter();
         let is_kept = matches!(meter, Meter::Quota(_) | Meter::InFlight(_));
         is_kept.then(|| Self {
-            key: charge.key.store_key(charge.limit.class(), charge.limit.index()),
+            key: charge.store_key(),
             tag: charge.key.tag,
+            member: charge.limit.member(),
             meter,
             state: usage.state,
             reserved: charge.cost,
@@ -47,17 +50,17 @@ impl Receipt {
         let Meter::InFlight(calls) = self.meter else { return };
         let now = now.as_nanos();
         let end = |state| calls.end(state, self.state, now);
-        table::change(host, &self.key, (self.tag, self.meter), now, end);
+        change_bucket(host, (&self.key, self.tag), (self.member, self.meter), now, end);
     }
 
     /// Counts `cost` in the place of what was reserved, if the window has not passed. What is more
     /// than there was is counted too: the next call has to wait for it.
     pub fn settle(&self, host: &impl Host, ledger: &Ledger, now: Timestamp, cost: u32) {
-        let (place, now) = ((self.tag, self.meter), now.as_nanos());
-        if let Some((bucket, then)) = self.shared {
-            ledger.settle(bucket, (self.reserved, then), cost, now);
+        let (bucket, now) = ((self.member, self.meter), now.as_nanos());
+        if let Some((shared, then)) = self.shared {
+            ledger.settle(shared, (self.reserved, then), cost, now);
         }
-        table::change(host, &self.key, place, now, |state| {
+        change_bucket(host, (&self.key, self.tag), bucket, now, |state| {
             window::correct(state, self.state, self.reserved, cost)
         });
     }

@@ -1,150 +1,216 @@
 //! One value of the table in the shared store: the buckets of the principals that hash to it.
+//!
+//! It says itself which limits its buckets are of: the number of them, then each by its
+//! [`Member`]; then for each principal its tag, and the state of its bucket in each of these limits. So a
+//! policy that adds a limit, or takes one away, leaves the others as they are.
 
+use super::group::{Group, Member};
 use super::key::CROWD;
 use super::meter::Meter;
 
-/// Buckets in a slot.
+/// Principals in a slot.
 pub(super) const ENTRIES: usize = 8;
 
-/// At most [`ENTRIES`] buckets that are in use, by tag.
+const WORD: usize = size_of::<u64>();
+
+const MEMBER: usize = size_of::<Member>();
+
+/// At most [`ENTRIES`] principals whose buckets are in use, by tag.
 ///
-/// What is owed must be found again: a principal that lost its bucket, or found another one, would
+/// What is owed must be found again: a principal that lost its buckets, or found other ones, would
 /// start afresh. So the rules when more principals are active than there are entries:
 ///
 /// - Only idle entries are dropped; one equals an entry that was never there.
 /// - A newcomer to a full slot shares the entry that owes least, and that entry becomes the
-///   [`CROWD`]'s: from then on it is the bucket of everybody who has no entry of their own, of the
-///   one who had it before as well. What it owes is what each of them owes, or more.
+///   [`CROWD`]'s: from then on its buckets are those of everybody who has no entry of their own, of the
+///   one who had it before as well. What they owe is what each of them owes, or more.
 /// - Whoever is given an entry again leaves the crowd with all that the crowd owes.
 ///
 /// So an entry never owes less than any of those it stands for: to share is stricter, never looser.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Slot {
-    entries: [Entry; ENTRIES],
-    /// How many of them, from the first, are taken. INVARIANT: at most [`ENTRIES`].
-    taken: usize,
+    /// As the store has it. INVARIANT: whole, and with at most [`ENTRIES`] entries.
+    bytes: Vec<u8>,
+    /// The number of limits.
+    members: usize,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Entry {
-    tag: u64,
-    /// See [`Meter`].
-    state: u64,
-}
-
-/// On the wire: tag, then state, both little endian.
-const ENTRY_BYTES: usize = 16;
+/// The place of a principal in a slot, which is that of its first byte.
+pub(super) type Seat = usize;
 
 /// Which entry of a full slot serves a newcomer, the best first.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Seat {
+enum Rank {
     Vacant,
     Crowd,
     Others,
 }
 
 impl Slot {
-    /// Reads what [`Slot::encode`] wrote; `None` for anything else.
-    pub(super) fn decode(value: &[u8]) -> Option<Self> {
-        let (entries, rest) = value.as_chunks::<ENTRY_BYTES>();
-        if entries.is_empty() || entries.len() > ENTRIES || !rest.is_empty() {
-            return None;
+    /// Without anybody.
+    pub(super) fn new(group: &Group) -> Self {
+        let members = group.members.len();
+        let mut bytes = Vec::with_capacity(header(members).saturating_add(entry(members)));
+        bytes.push(members as u8);
+        group.members.iter().for_each(|(member, _)| bytes.extend(member.to_le_bytes()));
+        Self { bytes, members }
+    }
+
+    /// Reads what was written here; `None` for anything else.
+    pub(super) fn read(bytes: Vec<u8>) -> Option<Self> {
+        let members = usize::from(*bytes.first()?);
+        let entries = bytes.len().checked_sub(header(members))?;
+        let is_whole = entries > 0 && members > 0 && entries.is_multiple_of(entry(members));
+        let is_right = is_whole && entries <= ENTRIES.saturating_mul(entry(members));
+        is_right.then_some(Self { bytes, members })
+    }
+
+    /// The same, of the limits of `group`: what it says of others is forgotten, and what it does not say
+    /// of is as if never used.
+    pub(super) fn of(self, group: &Group) -> Self {
+        let is_it = |(place, (member, _)): (usize, &(Member, Meter))| self.member(place) == *member;
+        if self.members == group.members.len() && group.members.iter().enumerate().all(is_it) {
+            return self;
         }
-        let mut slot = Self { taken: entries.len(), ..Self::default() };
-        for (place, [a, b, c, d, e, f, g, h, state @ ..]) in slot.entries.iter_mut().zip(entries) {
-            place.tag = u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]);
-            place.state = u64::from_le_bytes(*state);
+        let mut other = Self::new(group);
+        for seat in self.seats() {
+            other.bytes.extend(self.tag(seat).to_le_bytes());
+            for (member, _) in &group.members {
+                let state = self.place_of(*member).map(|place| self.state(seat, place));
+                other.bytes.extend(state.unwrap_or_default().to_le_bytes());
+            }
         }
-        Some(slot)
+        other
     }
 
-    /// Writes the entries that are not idle; of such as are all idle, the first: no entry would be no value.
-    pub(super) fn encode(&self, meter: Meter, now: u64) -> Encoded {
-        let mut encoded = Encoded { bytes: [0; ENTRIES * ENTRY_BYTES], len: 0 };
-        let is_busy = |entry: &&Entry| !meter.is_idle(entry.state, now);
-        let busy = self.taken().iter().filter(is_busy);
-        let none_is = self.taken().iter().find(is_busy).is_none();
-        let busy = busy.chain(self.taken().iter().take(none_is.into()));
-        let places = encoded.bytes.as_chunks_mut::<ENTRY_BYTES>().0;
-        for (place, entry) in places.iter_mut().zip(busy) {
-            let (tag, state) = place.split_at_mut(ENTRY_BYTES / 2);
-            tag.copy_from_slice(&entry.tag.to_le_bytes());
-            state.copy_from_slice(&entry.state.to_le_bytes());
-            encoded.len += ENTRY_BYTES;
-        }
-        encoded
-    }
-
-    /// Puts right what no clock of now can have written; whether there was such a thing.
-    pub(super) fn settle(&mut self, meter: Meter, now: u64) -> bool {
-        let mut changed = false;
-        for entry in self.taken_mut() {
-            let state = meter.settle(entry.state, now);
-            changed |= state != entry.state;
-            entry.state = state;
-        }
-        changed
-    }
-
-    /// The state of the bucket that `tag` draws on, seated by the rules above.
-    pub(super) fn seat(&mut self, tag: u64, meter: Meter, now: u64) -> Option<&mut u64> {
-        let place = match self.taken().iter().position(|entry| entry.tag == tag) {
-            Some(own) => own,
-            None => self.admit(tag, meter, now)?,
-        };
-        self.taken_mut().get_mut(place).map(|entry| &mut entry.state)
-    }
-
-    /// The place where a newcomer is seated.
-    fn admit(&mut self, tag: u64, meter: Meter, now: u64) -> Option<usize> {
-        let crowd = self.taken().iter().filter(|entry| entry.tag == CROWD).map(|entry| entry.state);
-        let newcomer = Entry { tag, state: crowd.max().unwrap_or_default() };
-        if let Some(free) = self.entries.get_mut(self.taken) {
-            *free = newcomer;
-            self.taken += 1;
-            return Some(self.taken - 1);
-        }
-        let rank = |entry: &Entry| match entry {
-            entry if meter.is_idle(entry.state, now) => Seat::Vacant,
-            entry if entry.tag == CROWD => Seat::Crowd,
-            _ => Seat::Others,
-        };
-        let all = self.entries.iter_mut().enumerate();
-        let (place, entry) = all.min_by_key(|(_, entry)| (rank(entry), entry.state))?;
-        match rank(entry) {
-            Seat::Vacant => *entry = newcomer,
-            Seat::Crowd => {}
-            Seat::Others => entry.tag = CROWD,
-        }
-        Some(place)
-    }
-
-    /// The state of the bucket that `tag` draws on, if it has been seated before.
-    pub(super) fn seated(&mut self, tag: u64) -> Option<&mut u64> {
-        let serves =
-            self.taken_mut().iter_mut().filter(|entry| entry.tag == tag || entry.tag == CROWD);
-        serves.max_by_key(|entry| (entry.tag == tag, entry.state)).map(|entry| &mut entry.state)
-    }
-
-    fn taken(&self) -> &[Entry] {
-        self.entries.get(..self.taken).unwrap_or_default()
-    }
-
-    fn taken_mut(&mut self) -> &mut [Entry] {
-        self.entries.get_mut(..self.taken).unwrap_or_default()
-    }
-}
-
-/// A slot as the store keeps it.
-pub(super) struct Encoded {
-    bytes: [u8; ENTRIES * ENTRY_BYTES],
-    len: usize,
-}
-
-impl Encoded {
     pub(super) fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
+        &self.bytes
     }
+
+    /// Where the states of a limit are kept.
+    pub(super) fn place_of(&self, member: Member) -> Option<usize> {
+        (0..self.members).find(|place| self.member(*place) == member)
+    }
+
+    fn member(&self, place: usize) -> Member {
+        let at = place.saturating_mul(MEMBER).saturating_add(1);
+        self.bytes
+            .get(at..)
+            .and_then(<[u8]>::first_chunk)
+            .map_or(0, |four| Member::from_le_bytes(*four))
+    }
+
+    fn word(&self, at: usize) -> u64 {
+        self.bytes
+            .get(at..)
+            .and_then(<[u8]>::first_chunk)
+            .map_or(0, |eight| u64::from_le_bytes(*eight))
+    }
+
+    fn set_word(&mut self, at: usize, word: u64) {
+        if let Some(place) = self.bytes.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
+            *place = word.to_le_bytes();
+        }
+    }
+
+    /// The state of the bucket of the limit at `place`.
+    pub(super) fn state(&self, seat: Seat, place: usize) -> u64 {
+        self.word(state(seat, place))
+    }
+
+    pub(super) fn set_state(&mut self, seat: Seat, place: usize, to: u64) {
+        self.set_word(state(seat, place), to);
+    }
+
+    fn tag(&self, seat: Seat) -> u64 {
+        self.word(seat)
+    }
+
+    fn seats(&self) -> impl Iterator<Item = Seat> + use<> {
+        (header(self.members)..self.bytes.len()).step_by(entry(self.members))
+    }
+
+    /// The seat of whoever has been seated before.
+    pub(super) fn find(&self, tag: u64) -> Option<Seat> {
+        let of = |tag: u64| self.seats().find(|seat| self.tag(*seat) == tag);
+        // INVARIANT: at most one entry is the crowd's.
+        of(tag).or_else(|| of(CROWD))
+    }
+
+    /// The seat of `tag`, by the rules above.
+    pub(super) fn seat(&mut self, tag: u64, group: &Group, now: u64) -> Seat {
+        let own = self.seats().find(|seat| self.tag(*seat) == tag);
+        own.unwrap_or_else(|| self.admit(tag, group, now))
+    }
+
+    /// The seat of a newcomer.
+    fn admit(&mut self, tag: u64, group: &Group, now: u64) -> Seat {
+        let crowd = self.seats().find(|seat| self.tag(*seat) == CROWD);
+        if self.seats().count() < ENTRIES {
+            let seat = self.bytes.len();
+            self.bytes.resize(seat.saturating_add(entry(self.members)), 0);
+            self.take(seat, tag, crowd);
+            return seat;
+        }
+        let rank = |seat: &Seat| {
+            let rank = match *seat {
+                seat if self.is_idle(seat, group, now) => Rank::Vacant,
+                seat if self.tag(seat) == CROWD => Rank::Crowd,
+                _ => Rank::Others,
+            };
+            (rank, self.state(*seat, 0))
+        };
+        let best = self.seats().map(|seat| (rank(&seat), seat)).min();
+        let Some(((rank, _), seat)) = best else { return self.bytes.len() };
+        match rank {
+            Rank::Vacant => self.take(seat, tag, crowd),
+            Rank::Crowd => {}
+            Rank::Others => self.set_word(seat, CROWD),
+        }
+        seat
+    }
+
+    /// Makes an entry that of `tag`, who leaves the crowd.
+    fn take(&mut self, seat: Seat, tag: u64, crowd: Option<Seat>) {
+        for place in 0..self.members {
+            let owed = crowd.map_or(0, |crowd| self.state(crowd, place));
+            self.set_state(seat, place, owed);
+        }
+        self.set_word(seat, tag);
+    }
+
+    fn is_idle(&self, seat: Seat, group: &Group, now: u64) -> bool {
+        let mut meters = group.members.iter().enumerate();
+        meters.all(|(place, (_, meter))| meter.is_idle(self.state(seat, place), now))
+    }
+
+    /// Drops the entries that are idle, but for one.
+    pub(super) fn prune(&mut self, keep: Seat, group: &Group, now: u64) {
+        let mut seats = self.seats();
+        if !seats.any(|seat| seat != keep && self.is_idle(seat, group, now)) {
+            return;
+        }
+        let mut bytes = self.bytes.get(..header(self.members)).unwrap_or_default().to_vec();
+        for seat in self.seats().filter(|seat| *seat == keep || !self.is_idle(*seat, group, now)) {
+            let entry = self.bytes.get(seat..).and_then(|rest| rest.get(..entry(self.members)));
+            bytes.extend(entry.unwrap_or_default());
+        }
+        self.bytes = bytes;
+    }
+}
+
+/// How many bytes come before the entries.
+const fn header(members: usize) -> usize {
+    members.saturating_mul(MEMBER).saturating_add(1)
+}
+
+/// How many bytes an entry has.
+const fn entry(members: usize) -> usize {
+    members.saturating_add(1).saturating_mul(WORD)
+}
+
+const fn state(seat: Seat, place: usize) -> usize {
+    seat.saturating_add(place.saturating_add(1).saturating_mul(WORD))
 }
 
 #[cfg(test)]
@@ -162,67 +228,126 @@ mod tests {
     const NOW: u64 = 1_800_000_000 * NANOS_PER_SEC;
 
     /// What becomes idle does not depend on its size.
-    fn meter() -> Meter {
-        Meter::Rate(Gcra::new(Rate::ONE_A_SECOND, NonZeroU32::MIN).unwrap())
+    fn group(members: &[Member]) -> Group {
+        let meter = Meter::Rate(Gcra::new(Rate::ONE_A_SECOND, NonZeroU32::MIN).unwrap());
+        Group { table: 1, members: members.iter().map(|member| (*member, meter)).collect() }
     }
 
-    fn bytes(entries: &[(u64, u64)]) -> Vec<u8> {
-        entries
-            .iter()
-            .flat_map(|(tag, tat)| [tag.to_le_bytes(), tat.to_le_bytes()].concat())
-            .collect()
+    /// Of one limit.
+    fn one() -> Group {
+        group(&[7])
+    }
+
+    fn slot(group: &Group, entries: &[(u64, &[u64])]) -> Slot {
+        let mut slot = Slot::new(group);
+        for (tag, states) in entries {
+            let words = [tag].into_iter().chain(*states);
+            slot.bytes.extend(words.flat_map(|word| word.to_le_bytes()));
+        }
+        slot
     }
 
     fn full() -> Slot {
-        let entries: Vec<_> = (1..=8).map(|tag| (tag, NOW + 10 * tag)).collect();
-        Slot::decode(&bytes(&entries)).unwrap()
+        let entries: Vec<_> = (1..=8).map(|tag| (tag, [NOW + 10 * tag])).collect();
+        let entries: Vec<_> = entries.iter().map(|(tag, states)| (*tag, &states[..])).collect();
+        slot(&one(), &entries)
+    }
+
+    fn owed(slot: &mut Slot, tag: u64, now: u64) -> u64 {
+        let seat = slot.seat(tag, &one(), now);
+        slot.state(seat, 0)
     }
 
     #[test]
-    fn what_is_written_is_read_back_without_the_idle_entries() {
-        let stored = bytes(&[(7, NOW + 5), (8, 3), (9, NOW + 6)]);
-        let encoded = Slot::decode(&stored).unwrap().encode(meter(), NOW);
-        assert_eq!(encoded.as_bytes(), bytes(&[(7, NOW + 5), (9, NOW + 6)]));
+    fn what_is_written_is_read_back_and_idle_entries_are_dropped() {
+        let before = slot(&one(), &[(7, &[NOW + 5]), (8, &[3]), (9, &[NOW + 6])]);
+        let mut read = Slot::read(before.as_bytes().to_vec()).unwrap().of(&one());
+        assert_eq!(read, before);
+        let seat = read.find(9).unwrap();
+        read.prune(seat, &one(), NOW);
+        assert_eq!(read, slot(&one(), &[(7, &[NOW + 5]), (9, &[NOW + 6])]));
+        // What is about to be written stays, idle or not.
+        let mut alone = slot(&one(), &[(8, &[3])]);
+        let seat = alone.find(8).unwrap();
+        alone.prune(seat, &one(), NOW);
+        assert_eq!(alone, slot(&one(), &[(8, &[3])]));
     }
 
     #[test]
     fn an_entry_is_kept_while_a_worker_behind_may_still_need_it() {
-        let stored = bytes(&[(7, NOW - NANOS_PER_SEC + 1), (8, NOW - NANOS_PER_SEC)]);
-        let encoded = Slot::decode(&stored).unwrap().encode(meter(), NOW);
-        assert_eq!(encoded.as_bytes(), bytes(&[(7, NOW - NANOS_PER_SEC + 1)]));
+        let mut both = slot(
+            &one(),
+            &[(7, &[NOW - NANOS_PER_SEC + 1]), (8, &[NOW - NANOS_PER_SEC]), (9, &[NOW])],
+        );
+        let seat = both.find(9).unwrap();
+        both.prune(seat, &one(), NOW);
+        assert_eq!(both, slot(&one(), &[(7, &[NOW - NANOS_PER_SEC + 1]), (9, &[NOW])]));
     }
 
     #[test]
     fn values_that_were_never_written_are_no_slots() {
-        for length in (0..=15).chain(17..=31).chain([127, 129, 144, 4_096]) {
-            assert_eq!(Slot::decode(&vec![0; length]), None, "{length}");
+        let whole = full();
+        for length in 1..whole.as_bytes().len() {
+            let is_whole = length > 5 && (length - 5) % 16 == 0;
+            let read = Slot::read(whole.as_bytes()[..length].to_vec());
+            assert_eq!(read.is_some(), is_whole, "{length}");
         }
-        assert!(Slot::decode(&[0; 128]).is_some());
+        assert_eq!(Slot::read(Vec::new()), None);
+        assert_eq!(Slot::read(vec![0; 16]), None);
+        let ninth = [whole.as_bytes(), &[0; 16]].concat();
+        assert_eq!(Slot::read(ninth), None);
     }
 
     #[test]
     fn a_newcomer_to_a_full_slot_shares_the_entry_that_owes_least_with_its_owner() {
         let mut slot = full();
-        *slot.seat(99, meter(), NOW).unwrap() += 1_000;
-        assert_eq!(slot.seat(98, meter(), NOW), Some(&mut (NOW + 1_010)));
-        assert_eq!(slot.seat(1, meter(), NOW), Some(&mut (NOW + 1_010)));
-        assert_eq!(slot.seat(2, meter(), NOW), Some(&mut (NOW + 20)));
+        let seat = slot.seat(99, &one(), NOW);
+        slot.set_state(seat, 0, NOW + 1_010);
+        assert_eq!(owed(&mut slot, 98, NOW), NOW + 1_010);
+        assert_eq!(owed(&mut slot, 1, NOW), NOW + 1_010);
+        assert_eq!(owed(&mut slot, 2, NOW), NOW + 20);
     }
 
     #[test]
     fn who_leaves_the_crowd_takes_along_what_the_crowd_owes() {
         let mut slot = full();
-        *slot.seat(99, meter(), NOW).unwrap() = NOW + 5 * NANOS_PER_SEC;
+        let seat = slot.seat(99, &one(), NOW);
+        slot.set_state(seat, 0, NOW + 5 * NANOS_PER_SEC);
         let later = NOW + 2 * NANOS_PER_SEC;
-        assert_eq!(slot.seat(99, meter(), later), Some(&mut (NOW + 5 * NANOS_PER_SEC)));
-        assert_eq!(slot.taken().iter().filter(|entry| entry.tag == 99).count(), 1);
+        assert_eq!(owed(&mut slot, 99, later), NOW + 5 * NANOS_PER_SEC);
+        assert_eq!(slot.seats().filter(|seat| slot.tag(*seat) == 99).count(), 1);
     }
 
     #[test]
     fn a_bucket_just_filled_is_shared_not_replaced_so_that_a_worker_behind_still_finds_it() {
         let mut slot = full();
-        assert!(slot.seat(99, meter(), NOW + 15).is_some());
-        assert_eq!(slot.seat(1, meter(), NOW + 5), Some(&mut (NOW + 10)));
+        slot.seat(99, &one(), NOW + 15);
+        assert_eq!(owed(&mut slot, 1, NOW + 5), NOW + 10);
+    }
+
+    #[test]
+    fn limits_that_come_and_go_leave_the_others_as_they_are() {
+        let before = slot(&group(&[7, 8]), &[(1, &[NOW + 1, NOW + 2]), (2, &[NOW + 3, NOW + 4])]);
+        let after = before.clone().of(&group(&[9, 8]));
+        assert_eq!(after, slot(&group(&[9, 8]), &[(1, &[0, NOW + 2]), (2, &[0, NOW + 4])]));
+        assert_eq!(after.place_of(8), Some(1));
+        assert_eq!(after.place_of(7), None);
+        assert_eq!(Slot::read(after.as_bytes().to_vec()), Some(after));
+    }
+
+    #[test]
+    fn an_entry_is_idle_only_if_all_its_buckets_are_and_a_newcomer_shares_them_all() {
+        let two = group(&[7, 8]);
+        let entries: Vec<_> = (1..=8).map(|tag| (tag, [3, NOW + 10 * tag])).collect();
+        let entries: Vec<_> = entries.iter().map(|(tag, states)| (*tag, &states[..])).collect();
+        let mut busy = slot(&two, &entries);
+        let own = busy.find(8).unwrap();
+        let before = busy.clone();
+        busy.prune(own, &two, NOW);
+        assert_eq!(busy, before);
+        let seat = busy.seat(99, &two, NOW);
+        assert_eq!((busy.state(seat, 0), busy.state(seat, 1)), (3, NOW + 10));
+        assert_eq!(busy.find(1), Some(seat));
     }
 
     proptest! {
@@ -233,18 +358,21 @@ mod tests {
         ) {
             let rate = "5/s".parse().unwrap();
             let gcra = Gcra::new(rate, NonZeroU32::new(burst).unwrap()).unwrap();
-            let meter = Meter::Rate(gcra);
+            // Beside another limit, of which nothing is taken.
+            let group = Group { table: 1, members: vec![(7, Meter::Rate(gcra)), (8, Meter::Rate(gcra))] };
             let (mut stored, mut clock) = (None::<Vec<u8>>, NOW);
             let mut admitted = vec![Vec::new(); 24];
             for (tag, pause, behind, cost) in arrivals {
                 clock += pause * 1_000_000;
                 let now = clock - behind * 1_000_000;
-                let mut slot = stored.as_deref().map_or_else(Slot::default, |s| Slot::decode(s).unwrap());
-                slot.settle(meter, now);
-                let tat = slot.seat(tag, meter, now).unwrap();
-                if let Ok(next) = gcra.take(*tat, now, cost) {
-                    *tat = next;
-                    stored = Some(slot.encode(meter, now).as_bytes().to_vec());
+                let read = |bytes| Slot::read(bytes).unwrap().of(&group);
+                let mut slot = stored.clone().map_or_else(|| Slot::new(&group), read);
+                let seat = slot.seat(tag, &group, now);
+                let tat = gcra.settle(slot.state(seat, 1), now);
+                if let Ok(next) = gcra.take(tat, now, cost) {
+                    slot.set_state(seat, 1, next);
+                    slot.prune(seat, &group, now);
+                    stored = Some(slot.as_bytes().to_vec());
                     admitted[usize::try_from(tag).unwrap()].push((now, cost));
                 }
             }

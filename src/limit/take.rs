@@ -3,9 +3,10 @@
 use std::fmt;
 
 use super::gcra::NANOS_PER_SEC;
+use super::key::StoreKey;
 use super::lease::Leases;
 use super::meter::Meter;
-use super::table::{self, Attempt, Claim};
+use super::record::{self, Claim, Record};
 use super::{BucketKey, Class, Kind, Limit, MAX_LIMITS};
 use crate::host::{Host, Timestamp};
 
@@ -25,6 +26,11 @@ pub struct Charge<'a> {
 impl Charge<'_> {
     pub(super) const fn meter(&self) -> Meter {
         self.limit.meter.in_zone(self.zone)
+    }
+
+    /// Where the store has the bucket.
+    pub(super) fn store_key(&self) -> StoreKey {
+        self.key.store_key(self.limit.class, self.limit.group.table)
     }
 
     /// Whose bucket of which limit.
@@ -178,25 +184,20 @@ pub fn take<'a>(
         return Ok(usages);
     }
 
-    let mut claims: [Option<Claim<'_>>; MAX_LIMITS] = [const { None }; MAX_LIMITS];
-    let mut longest: Option<Exceeded> = None;
+    let mut records = Records::default();
+    let mut claims: [Option<Claim<'_>>; MAX_LIMITS] = [None; MAX_LIMITS];
     for (place, charge) in claims.iter_mut().zip(charges.clone()) {
-        if leases.find(&charge, now).is_some() {
-            continue;
-        }
-        match Claim::read(host, now, charge, leases.has_room(&charge, now))? {
-            Attempt::Claimed(claim) => *place = Some(claim),
-            Attempt::Exceeded(this) => {
-                longest = longest.filter(|other| other.wait >= this.wait).or(Some(this));
-            }
+        if leases.find(&charge, now).is_none() {
+            *place = records.look(host, now, charge, leases.has_room(&charge, now))?;
         }
     }
-    if let Some(exceeded) = longest {
-        return Err(exceeded.into());
-    }
+    records.verdict(host)?;
+    records.commit(host, now, &mut claims)?;
 
     let mut usages = Usages::default();
-    commit(host, now, &mut claims, &mut usages.0)?;
+    for (usage, claim) in usages.0.iter_mut().zip(&claims) {
+        *usage = claim.map(|claim| claim.usage(now));
+    }
     spend(leases, now, charges, &mut usages)?;
     claims.iter().flatten().for_each(|claim| claim.lease(leases));
     Ok(usages)
@@ -213,18 +214,16 @@ pub fn check<'a>(
     now: Timestamp,
     charges: impl Iterator<Item = Charge<'a>>,
 ) -> Result<(), Refused> {
-    let mut longest: Option<Exceeded> = None;
+    let mut records = Records::default();
     for charge in charges {
-        if let Attempt::Exceeded(this) = Claim::read(host, now.as_nanos(), charge, false)? {
-            longest = longest.filter(|other| other.wait >= this.wait).or(Some(this));
-        }
+        records.look(host, now.as_nanos(), charge, false)?;
     }
-    longest.map_or(Ok(()), |exceeded| Err(exceeded.into()))
+    records.verdict(host)
 }
 
 /// Gives as many units as a charge is for back to its bucket, if that owes any.
 pub fn credit(host: &impl Host, now: Timestamp, charge: &Charge<'_>) {
-    table::credit(host, now.as_nanos(), charge);
+    record::credit(host, now.as_nanos(), charge);
 }
 
 /// Pays from leases what has not been charged in the store.
@@ -243,17 +242,66 @@ fn spend<'a>(
     Ok(())
 }
 
-/// Commits one claim after the other; when one fails, those before it are given back.
-fn commit(
-    host: &impl Host,
-    now: u64,
-    claims: &mut [Option<Claim<'_>>],
-    usages: &mut [Option<Usage>],
-) -> Result<(), Refused> {
-    let ([claim, claims @ ..], [place, usages @ ..]) = (claims, usages) else { return Ok(()) };
-    let Some(claim) = claim else { return commit(host, now, claims, usages) };
-    *place = Some(claim.commit(host, now)?);
-    commit(host, now, claims, usages).inspect_err(|_| claim.give_back(host, now))
+/// The records of all whose buckets are charged, and the longest wait of those that do not hold enough.
+#[derive(Default)]
+struct Records<'a> {
+    records: [Option<Record<'a>>; MAX_LIMITS],
+    longest: Option<Exceeded>,
+}
+
+impl<'a> Records<'a> {
+    /// Looks whether a bucket holds a charge, and where that is `wanted` some more. Each record is read
+    /// once.
+    fn look(
+        &mut self,
+        host: &impl Host,
+        now: u64,
+        charge: Charge<'a>,
+        wanted: bool,
+    ) -> Result<Option<Claim<'a>>, Refused> {
+        for (place, record) in self.records.iter_mut().enumerate() {
+            let record = match record {
+                Some(record) if !record.is_of(&charge) => continue,
+                Some(record) => record,
+                None => record.insert(Record::read(host, now, &charge)?),
+            };
+            return Ok(match record.look((charge, place), wanted, now) {
+                Ok(claim) => Some(claim),
+                Err(this) => {
+                    self.longest =
+                        self.longest.filter(|other| other.wait >= this.wait).or(Some(this));
+                    None
+                }
+            });
+        }
+        Err(Refused::Unavailable)
+    }
+
+    /// Whether all hold what they are charged; else what there is to put right is written.
+    fn verdict(&self, host: &impl Host) -> Result<(), Refused> {
+        let Some(exceeded) = self.longest else { return Ok(()) };
+        self.records.iter().flatten().for_each(|record| record.mend(host));
+        Err(exceeded.into())
+    }
+
+    /// Writes one record after the other; when one fails, those before it are given back.
+    fn commit(
+        &mut self,
+        host: &impl Host,
+        now: u64,
+        claims: &mut [Option<Claim<'a>>],
+    ) -> Result<(), Refused> {
+        for place in 0..self.records.len() {
+            let Some(Some(record)) = self.records.get_mut(place) else { break };
+            if let Err(refused) = record.commit(host, now, (claims, place)) {
+                for (before, record) in self.records.iter().flatten().enumerate().take(place) {
+                    record.give_back(host, now, (claims, before));
+                }
+                return Err(refused);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What a bucket lacks for a charge.

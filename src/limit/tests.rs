@@ -46,6 +46,10 @@ pub(super) fn limit(name: &str, index: u8, rate: &str, burst: u32) -> Limit {
     Limit::new(name, Class::Agents, index, rate.parse().unwrap(), burst).unwrap()
 }
 
+fn quota(name: &str, index: u8, units: &str) -> Limit {
+    Limit::quota(name, Class::Agents, index, units.parse().unwrap()).unwrap()
+}
+
 pub(super) fn key(name: &str) -> BucketKey {
     BucketKey::new(&["agent", "https://login.crm.example/", name])
 }
@@ -100,6 +104,66 @@ fn one_limit_costs_one_load_and_one_swap_and_a_refusal_one_load() {
     assert_eq!(store.calls(), (1, 1));
     assert!(one(&store, NOW, &limit, key("bot")).is_err());
     assert_eq!(store.calls(), (2, 1));
+}
+
+/// The same limits, counted by the same.
+fn together<const N: usize>(mut limits: [Limit; N]) -> [Limit; N] {
+    let mut all: Vec<_> = limits.iter_mut().collect();
+    Limit::put_together(&mut all, 1);
+    limits
+}
+
+/// One call of a bot, of each limit.
+fn each(limits: &[Limit]) -> Vec<Charge<'_>> {
+    limits.iter().map(|limit| Charge { limit, key: key("bot"), cost: 1, zone: 0 }).collect()
+}
+
+#[test]
+fn limits_that_count_by_the_same_cost_one_load_and_one_swap_for_all() {
+    let store = Shared::default();
+    let quota = quota("day", 1, "3/day");
+    let limits = together([limit("rate", 0, "60/min", 9), quota, limit("loop", 2, "1/h", 2)]);
+    let usages = take(&store, Timestamp::from_nanos(NOW), &each(&limits)).unwrap();
+    assert_eq!(usages.iter().map(|usage| usage.remaining).collect::<Vec<_>>(), [8, 2, 1]);
+    assert_eq!((store.calls(), store.keys()), ((1, 1), 1));
+    assert!(take(&store, Timestamp::from_nanos(NOW), &each(&limits)).is_ok());
+    let refused = take(&store, Timestamp::from_nanos(NOW), &each(&limits)).unwrap_err();
+    let Refused::Exceeded { usage, .. } = refused else { panic!("{refused:?}") };
+    assert!(usage.is_of(&limits[2]));
+    assert_eq!(store.calls(), (3, 2));
+    // Nothing was taken of the others.
+    assert_eq!(drain(&store, NOW, &limits[0], key("bot")), 7);
+    assert_eq!(drain(&store, NOW, &limits[1], key("bot")), 1);
+    assert_eq!(drain(&store, NOW, &limits[0], key("other")), 9);
+}
+
+#[test]
+fn a_rival_between_look_and_charge_is_seen_for_all_limits_of_a_record() {
+    let limits = together([limit("rate", 0, "1/h", 5), limit("narrow", 1, "1/h", 1)]);
+    let elsewhere = limit("organization", 1, "1/h", 5);
+    let store = Shared::default();
+    let rival = || assert!(one(&store, NOW, &limits[1], key("bot")).is_ok());
+    // The fourth call is the swap of the second record.
+    let host = memory::Interrupted::new(&store, 4, rival);
+    let charge = Charge { limit: &elsewhere, key: key("acme"), cost: 1, zone: 0 };
+    let charges = [vec![charge], each(&limits)].concat();
+    let refused = take(&host, Timestamp::from_nanos(NOW), &charges).unwrap_err();
+    assert!(matches!(refused, Refused::Exceeded { usage, .. } if usage.is_of(&limits[1])));
+    assert_eq!(drain(&store, NOW, &elsewhere, key("acme")), 5, "given back");
+    assert_eq!(drain(&store, NOW, &limits[0], key("bot")), 5, "never taken");
+}
+
+#[test]
+fn a_limit_that_is_added_or_moved_leaves_the_others_as_they_are() {
+    let store = Shared::default();
+    let [rate] = together([limit("rate", 0, "1/h", 5)]);
+    assert_eq!(drain(&store, NOW, &rate, key("bot")), 5);
+    let [new, rate] = together([limit("new", 0, "1/h", 2), limit("rate", 1, "1/h", 5)]);
+    assert_eq!(drain(&store, NOW, &rate, key("bot")), 0);
+    assert_eq!(drain(&store, NOW, &new, key("bot")), 2);
+    // One of the same name that counts otherwise is another.
+    let [window] = together([quota("rate", 0, "4/day")]);
+    assert_eq!(drain(&store, NOW, &window, key("bot")), 4);
 }
 
 #[test]
@@ -271,14 +335,22 @@ proptest! {
     fn no_bytes_in_the_store_make_it_panic_and_no_malformed_ones_are_admitted(
         bytes in prop_oneof![
             prop::collection::vec(any::<u8>(), 0..200),
-            (0_usize..10).prop_flat_map(|n| prop::collection::vec(any::<u8>(), 16 * n)),
+            (1_u8..4, 0_usize..10).prop_flat_map(|(limits, entries)| {
+                let bytes = usize::from(limits) * (4 + 8 * entries) + 8 * entries;
+                prop::collection::vec(any::<u8>(), bytes)
+                    .prop_map(move |bytes| [vec![limits], bytes].concat())
+            }),
         ],
     ) {
         let limit = limit("agent", 0, "1/h", 3);
         let store = Shared::default();
         let at = key("bot").store_key(Class::Agents, 0);
         let _ = store.swap(&at, &bytes, Expected::Absent).unwrap();
-        let well_formed = (1..=8).contains(&(bytes.len() / 16)) && bytes.len().is_multiple_of(16);
+        let limits = bytes.first().copied().map_or(0, usize::from);
+        let entries = bytes.len().saturating_sub(1 + 4 * limits);
+        let well_formed = limits > 0
+            && entries.is_multiple_of(8 * (limits + 1))
+            && (1..=8).contains(&(entries / (8 * (limits + 1))));
         let admitted = drain(&store, NOW, &limit, key("bot"));
         let most = if well_formed { 3 } else { 0 };
         prop_assert!(admitted <= most);

@@ -37,6 +37,18 @@ const DEFAULT_DURATION: u32 = 300;
 /// The longest that it may be, in seconds: a day.
 const MAX_DURATION_SECS: u32 = 86_400;
 
+/// All that calls may be counted by: a limit's are in this order.
+const PERS: [Per; 8] = [
+    Per::Agent,
+    Per::Client,
+    Per::Key,
+    Per::Organization,
+    Per::Permission,
+    Per::Request,
+    Per::Route,
+    Per::User,
+];
+
 /// The limits of one class of callers.
 #[derive(Debug, Default)]
 pub struct Limits {
@@ -167,6 +179,7 @@ pub(super) fn compile(
         let limit = shared::share(&written, limit, about.is_shared, &here, problems);
         limits.rules.extend(rule(written, limit, about, &here, problems));
     }
+    put_together(&mut limits.rules);
     let mut field = String::new();
     // Of what is only written down callers are told nothing.
     let told = limits.rules.iter().filter(|rule| rule.mode == Mode::Enforce);
@@ -270,6 +283,24 @@ fn bucket(
     problems.take(limit.map_err(|error| Problem::new(error.to_string()).at(here.clone())))
 }
 
+/// Limits that count by the same are kept together: then a request takes one trip to the store for them.
+fn put_together(rules: &mut [Rule]) {
+    let table = |rule: &Rule| {
+        let bits = PERS.iter().rev().map(|per| u8::from(rule.per.contains(per)));
+        bits.fold(0, |table, bit| (table << 1) | bit)
+    };
+    for place in 0..rules.len() {
+        let (before, rest) = rules.split_at_mut(place);
+        let Some(first) = rest.first().map(table) else { return };
+        if before.iter().any(|rule| table(rule) == first) {
+            continue;
+        }
+        let alike = rest.iter_mut().filter(|rule| table(rule) == first);
+        let mut alike: Vec<_> = alike.map(|rule| &mut rule.limit).collect();
+        Limit::put_together(&mut alike, first);
+    }
+}
+
 /// Several limits may count the same: then all but the first are numbered.
 fn default_name(per: &[Per], index: u8, others: &Limits) -> String {
     let mut name = String::new();
@@ -309,7 +340,8 @@ fn rule(
     let when = Condition::all_of(written.when, about.scope, &here.join("when"), problems);
     Some(Rule {
         limit: limit?,
-        per: written.per.as_slice().to_vec(),
+        // In whatever order it is written, it is the same.
+        per: PERS.into_iter().filter(|per| written.per.as_slice().contains(per)).collect(),
         counts: written.counts,
         per_read: written.per_read.unwrap_or(1),
         zone,

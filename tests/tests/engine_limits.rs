@@ -226,6 +226,41 @@ fn workers_that_share_a_store_share_buckets() {
 }
 
 #[test]
+fn limits_that_come_before_one_or_beside_it_do_not_begin_it_anew() {
+    let world = World::default();
+    let token = delegate("crm.read", &["reader"]);
+    let hourly = json!({ "per": ["agent", "user"], "rate": "2/h", "name": "hourly" });
+    let policy = limited(json!([hourly]), json!([]));
+    assert_eq!(admitted(&Gate::within(world.clone(), &policy), &token), 2);
+    // What calls are counted by is the same in whatever order it is written.
+    let hourly = json!({ "per": ["user", "agent"], "rate": "2/h", "name": "hourly" });
+    let daily = json!({ "per": ["agent", "user"], "quota": "9/day", "name": "daily" });
+    let more = [json!({ "per": "organization", "rate": "9/s" }), daily, hourly.clone()];
+    let gate = Gate::within(world.clone(), &limited(json!(more), json!([])));
+    assert_eq!(admitted(&gate, &token), 0);
+    // Nor does one that went away and came back, and another one has no part in it.
+    let gate = Gate::within(world, &limited(json!([more[1]]), json!([])));
+    assert_eq!(read(&gate, &token).response("ratelimit")[0].split(';').nth(1), Some("r=8"));
+}
+
+#[test]
+fn limits_of_one_owner_cost_one_trip_to_the_store() {
+    let all = json!([
+        { "per": "agent", "rate": "60/min", "name": "rate" },
+        { "per": "agent", "quota": "1000/day", "name": "daily" },
+        { "per": "agent", "quota": "9/h", "name": "hourly" },
+        { "per": "agent", "concurrent": 4, "name": "at-once" },
+        { "per": "agent", "rate": "20/min", "counts": "writes", "name": "writes" },
+    ]);
+    let gate = Gate::new(&limited(all, json!([])));
+    let token = delegate("crm.read", &["reader"]);
+    for call in 1..=3 {
+        assert_eq!(read(&gate, &token).code(), "allow");
+        assert_eq!(gate.world.writes(), call);
+    }
+}
+
+#[test]
 fn another_edition_of_the_policy_forgives_nothing() {
     let world = World::default();
     let policy = limited(two("agent"), two("user"));

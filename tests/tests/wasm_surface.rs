@@ -64,5 +64,5 @@ fn it_shows_no_callback_that_it_has_no_use_for() {
 fn it_is_small_enough_for_envoy_to_compile_at_once() {
     let size = Filter::this().size;
     println!("{size} bytes");
-    assert!(size < 1_200_000, "{size} bytes");
+    assert!(size < 1_225_000, "{size} bytes");
 }

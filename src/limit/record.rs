@@ -1,0 +1,228 @@
+//! What the shared store has of one principal, changed by compare-and-swap: the states of its buckets in
+//! all limits of a group.
+
+use super::group::{Group, Member};
+use super::key::StoreKey;
+use super::lease::{Leases, ahead};
+use super::meter::Meter;
+use super::slot::{Seat, Slot};
+use super::take::{Charge, Exceeded, Refused, Usage};
+use crate::host::{Expected, Host, HostError, Swap};
+
+/// How often a swap is tried before the store counts as too contended.
+///
+/// Each swap that is lost is another worker's success, so this many in a row are a storm.
+pub(super) const MAX_ATTEMPTS: u32 = 16;
+
+/// The record of the principal of some charges, as it was read.
+pub(super) struct Record<'a> {
+    key: StoreKey,
+    tag: u64,
+    group: &'a Group,
+    /// Without the charges.
+    slot: Slot,
+    seat: Seat,
+    expected: Expected,
+    /// Whether there is something to write even if nothing is charged: what no clock can have written
+    /// is put right, and a bucket that was exceeded closes.
+    is_mended: bool,
+}
+
+/// A charge that its bucket holds, not yet written.
+#[derive(Clone, Copy)]
+pub(super) struct Claim<'a> {
+    charge: Charge<'a>,
+    /// Of which record.
+    record: usize,
+    /// Where in the record.
+    place: usize,
+    /// The state of the bucket without the charge. INVARIANT: not idle, so that a slot that is
+    /// put back is never written without any entry.
+    before: u64,
+    /// Its state with it.
+    spent: u64,
+    /// The same, with what is taken ahead of need. INVARIANT: not before `spent`.
+    after: u64,
+}
+
+impl<'a> Record<'a> {
+    /// Reads the record of the principal that a charge is for.
+    pub(super) fn read(host: &impl Host, now: u64, charge: &Charge<'a>) -> Result<Self, Refused> {
+        let (limit, tag) = (charge.limit, charge.key.tag);
+        let (key, group) = (charge.store_key(), &*limit.group);
+        let (mut slot, expected) = match host.load(&key)? {
+            None => (Slot::new(group), Expected::Absent),
+            Some(stored) => {
+                // Bytes that are no slot are an error: to take them for none would fill every bucket.
+                let slot = Slot::read(stored.value).ok_or(Refused::Unavailable)?.of(group);
+                (slot, Expected::Version(stored.version))
+            }
+        };
+        let seat = slot.seat(tag, group, now);
+        Ok(Self { key, tag, group, slot, seat, expected, is_mended: false })
+    }
+
+    /// Whether a charge is for its principal.
+    pub(super) fn is_of(&self, charge: &Charge<'_>) -> bool {
+        self.tag == charge.key.tag && self.key == charge.store_key()
+    }
+
+    /// Looks whether the bucket holds a charge, and where that is `wanted` some more; `record` is the
+    /// place of this one.
+    pub(super) fn look(
+        &mut self,
+        (charge, record): (Charge<'a>, usize),
+        wanted: bool,
+        now: u64,
+    ) -> Result<Claim<'a>, Exceeded> {
+        let (meter, place) = (charge.meter(), charge.limit.place);
+        let state = self.slot.state(self.seat, place);
+        let settled = meter.settle(state, now);
+        let before = meter.begin(settled, now);
+        match meter.take(before, now, charge.cost) {
+            Ok(spent) => {
+                let ahead = if wanted { ahead(meter, spent, now) } else { 0 };
+                let after = spent.saturating_add(ahead);
+                Ok(Claim { charge, record, place, before, spent, after })
+            }
+            Err(wait) => {
+                let refused = meter.refuse(before, now).unwrap_or(settled);
+                if refused != state {
+                    self.slot.set_state(self.seat, place, refused);
+                    self.is_mended = true;
+                }
+                Err(Exceeded { usage: Usage::new(&charge, before, now), wait })
+            }
+        }
+    }
+
+    /// Writes what was put right, where anything was: else a wait would start afresh with every try. A lost
+    /// race is no harm, for the winner has put it right as well.
+    pub(super) fn mend(&self, host: &impl Host) {
+        if self.is_mended {
+            let _ = host.swap(&self.key, self.slot.as_bytes(), self.expected);
+        }
+    }
+
+    /// Writes the charges of this record; where another worker was first, looks again.
+    pub(super) fn commit(
+        &mut self,
+        host: &impl Host,
+        now: u64,
+        (claims, place): (&mut [Option<Claim<'a>>], usize),
+    ) -> Result<(), Refused> {
+        for _ in 0..MAX_ATTEMPTS {
+            for claim in claims.iter().flatten().filter(|claim| claim.record == place) {
+                self.slot.set_state(self.seat, claim.place, claim.after);
+            }
+            self.slot.prune(self.seat, self.group, now);
+            if host.swap(&self.key, self.slot.as_bytes(), self.expected)? == Swap::Done {
+                return Ok(());
+            }
+            let mut own = claims.iter_mut().flatten().filter(|claim| claim.record == place);
+            let Some(first) = own.next() else { return Ok(()) };
+            *self = Self::read(host, now, &first.charge)?;
+            for claim in [first].into_iter().chain(own) {
+                let wanted = claim.after > claim.spent;
+                *claim = self
+                    .look((claim.charge, place), wanted, now)
+                    .inspect_err(|_| self.mend(host))?;
+            }
+        }
+        Err(Refused::Unavailable)
+    }
+
+    /// Takes committed charges out again, each as long as its bucket is as the charge left it.
+    ///
+    /// Once others were charged on top, part of it may have been refilled already, and to give it
+    /// back in full would be to give more than was taken.
+    pub(super) fn give_back(
+        &self,
+        host: &impl Host,
+        now: u64,
+        (claims, place): (&[Option<Claim<'_>>], usize),
+    ) {
+        change(host, &self.key, self.tag, |slot, seat| {
+            let mut is_changed = false;
+            for claim in claims.iter().flatten().filter(|claim| claim.record == place) {
+                let (charge, limit) = (&claim.charge, claim.charge.limit);
+                let given = |state| {
+                    let charges = (claim.before, claim.after);
+                    charge.meter().give_back(state, charges, charge.cost, now)
+                };
+                is_changed |= change_one(slot, seat, (limit.member(), limit.meter), now, given);
+            }
+            is_changed
+        });
+    }
+}
+
+impl Claim<'_> {
+    /// What the bucket holds then.
+    pub(super) fn usage(&self, now: u64) -> Usage {
+        Usage::new(&self.charge, self.spent, now)
+    }
+
+    /// Keeps what was taken ahead of need, once the charge is written.
+    pub(super) fn lease(&self, leases: &mut Leases) {
+        if self.after > self.spent {
+            leases.keep(&self.charge, self.spent, self.after);
+        }
+    }
+}
+
+/// Changes the state of one bucket, if it is there and there is anything to change.
+pub(super) fn change_bucket(
+    host: &impl Host,
+    (key, tag): (&StoreKey, u64),
+    bucket: (Member, Meter),
+    now: u64,
+    to: impl Fn(u64) -> Option<u64>,
+) {
+    change(host, key, tag, |slot, seat| change_one(slot, seat, bucket, now, &to));
+}
+
+/// Gives as many units as a charge is for back to its bucket, if that owes any.
+pub(super) fn credit(host: &impl Host, now: u64, charge: &Charge<'_>) {
+    let meter = charge.meter();
+    let (key, bucket) = (charge.store_key(), (charge.limit.member(), meter));
+    change_bucket(host, (&key, charge.key.tag), bucket, now, |state| {
+        meter.credit(state, now, charge.cost)
+    });
+}
+
+fn change_one(
+    slot: &mut Slot,
+    seat: Seat,
+    (member, meter): (Member, Meter),
+    now: u64,
+    to: impl Fn(u64) -> Option<u64>,
+) -> bool {
+    let Some(place) = slot.place_of(member) else { return false };
+    let state = slot.state(seat, place);
+    let changed = to(state).filter(|_| !meter.is_idle(state, now));
+    changed.into_iter().for_each(|changed| slot.set_state(seat, place, changed));
+    changed.is_some()
+}
+
+/// Changes what there is of `tag`, if there is anything, and `change` says that it has.
+fn change(host: &impl Host, key: &StoreKey, tag: u64, change: impl Fn(&mut Slot, Seat) -> bool) {
+    for _ in 0..MAX_ATTEMPTS {
+        let Ok(Some(stored)) = host.load(key) else { return };
+        let Some(mut slot) = Slot::read(stored.value) else { return };
+        let Some(seat) = slot.find(tag) else { return };
+        if !change(&mut slot, seat) {
+            return;
+        }
+        match host.swap(key, slot.as_bytes(), Expected::Version(stored.version)) {
+            Ok(Swap::Conflict) => {}
+            Ok(Swap::Done) | Err(HostError) => return,
+        }
+    }
+}
+
+impl From<HostError> for Refused {
+    fn from(_: HostError) -> Self {
+        Self::Unavailable
+    }
+}
