@@ -2,20 +2,26 @@
 
 use std::sync::Arc;
 
-use super::meter::Meter;
+use super::meter::{Idle, Meter};
 use super::{Kind, Limit};
 
 /// A limit among those of a group: the same one in the next edition of the policy, as long as it is
 /// called the same and counts the same way.
 pub(super) type Member = u32;
 
+/// What whoever does not know the limit must know of its states: when they may be forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Column {
+    pub(super) member: Member,
+    pub(super) idle: Idle,
+}
+
 /// Limits of one class whose buckets are all of the same owners: one record of the store has them all.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Group {
     /// Which table of its class it is.
     pub(super) table: u8,
-    /// In the order in which their states are kept.
-    pub(super) members: Vec<(Member, Meter)>,
+    pub(super) columns: Vec<Column>,
 }
 
 impl Limit {
@@ -28,15 +34,15 @@ impl Limit {
 
     /// Puts limits of one class together that count by the same; `table` says by what.
     pub fn put_together(limits: &mut [&mut Self], table: u8) {
-        let mut members: Vec<(Member, Meter)> = Vec::with_capacity(limits.len());
+        let mut columns: Vec<Column> = Vec::with_capacity(limits.len());
         for limit in limits.iter() {
-            let mut one = member(limit);
-            while members.iter().any(|(other, _)| *other == one) {
-                one = one.wrapping_add(1);
+            let mut member = member(limit);
+            while columns.iter().any(|other| other.member == member) {
+                member = member.wrapping_add(1);
             }
-            members.push((one, limit.meter));
+            columns.push(Column { member, idle: limit.meter.idle() });
         }
-        let group = Arc::new(Group { table, members });
+        let group = Arc::new(Group { table, columns });
         for (place, limit) in limits.iter_mut().enumerate() {
             (limit.group, limit.place) = (Arc::clone(&group), place);
         }
@@ -44,7 +50,7 @@ impl Limit {
 
     /// What it is called among the members of its group.
     pub(super) fn member(&self) -> Member {
-        self.group.members.get(self.place).map_or_else(|| member(self), |(member, _)| *member)
+        self.group.columns.get(self.place).map_or_else(|| member(self), |column| column.member)
     }
 }
 

@@ -6,8 +6,8 @@ use super::Class;
 
 /// Slots of a limit's table in the shared store.
 ///
-/// Nothing is ever freed there, so keys come from a fixed set; at its fullest a table takes about
-/// 20 MB of the host's memory.
+/// Nothing is ever freed there, so keys come from a fixed set; at its fullest a table of one limit takes
+/// about 20 MB of the host's memory, and a third of that more for each other limit in it.
 pub const SLOTS: usize = 1 << u16::BITS;
 
 /// The tag of no bucket key: see [`super::slot::Slot`].

@@ -2,7 +2,7 @@
 
 use super::gcra::{self, Gcra};
 use super::in_flight::InFlight;
-use super::trip::Trip;
+use super::trip::{self, Trip};
 use super::window::{self, Window};
 
 /// The kind of a bucket, and its size.
@@ -123,11 +123,61 @@ impl Meter {
 
     /// Whether no worker can still see anything owed in a bucket: lossless to forget.
     pub(super) fn is_idle(self, state: u64, now: u64) -> bool {
+        self.idle().is(state, now)
+    }
+
+    /// When that is.
+    pub(super) const fn idle(self) -> Idle {
         match self {
-            Self::Rate(_) => gcra::is_idle(state, now),
-            Self::Quota(_) => window::is_idle(state, now),
-            Self::InFlight(calls) => calls.is_idle(state, now),
-            Self::Trip(trip) => trip.is_idle(state, now),
+            Self::Rate(_) => Idle::Rate,
+            Self::Quota(_) => Idle::Quota,
+            Self::InFlight(calls) => Idle::InFlight(calls.span),
+            Self::Trip(trip) => Idle::Trip(trip.pause),
+        }
+    }
+}
+
+/// When nothing is owed in a bucket any more, whatever its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Idle {
+    /// Of [`Meter::Rate`].
+    Rate,
+    /// Of [`Meter::Quota`].
+    Quota,
+    /// Of [`Meter::InFlight`], with the length of a span.
+    InFlight(u64),
+    /// Of [`Meter::Trip`], with the first pause.
+    Trip(u64),
+}
+
+impl Idle {
+    pub(super) fn is(self, state: u64, now: u64) -> bool {
+        match self {
+            Self::Rate => gcra::is_idle(state, now),
+            Self::Quota => window::is_idle(state, now),
+            Self::InFlight(span) => InFlight { most: 0, span }.is_idle(state, now),
+            Self::Trip(pause) => trip::is_idle(pause, state, now),
+        }
+    }
+
+    /// As it is kept: the kind, and nanoseconds.
+    pub(super) const fn to_parts(self) -> (u8, u64) {
+        match self {
+            Self::Rate => (b'r', 0),
+            Self::Quota => (b'q', 0),
+            Self::InFlight(span) => (b'f', span),
+            Self::Trip(pause) => (b't', pause),
+        }
+    }
+
+    /// As it was kept.
+    pub(super) const fn of_parts(kind: u8, nanos: u64) -> Option<Self> {
+        match kind {
+            b'r' => Some(Self::Rate),
+            b'q' => Some(Self::Quota),
+            b'f' => Some(Self::InFlight(nanos)),
+            b't' => Some(Self::Trip(nanos)),
+            _ => None,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What the shared store has of one principal, changed by compare-and-swap: the states of its buckets in
 //! all limits of a group.
 
-use super::group::{Group, Member};
+use super::Limit;
+use super::group::Member;
 use super::key::StoreKey;
 use super::lease::{Leases, ahead};
 use super::meter::Meter;
@@ -15,10 +16,9 @@ use crate::host::{Expected, Host, HostError, Swap};
 pub(super) const MAX_ATTEMPTS: u32 = 16;
 
 /// The record of the principal of some charges, as it was read.
-pub(super) struct Record<'a> {
+pub(super) struct Record {
     key: StoreKey,
     tag: u64,
-    group: &'a Group,
     /// Without the charges.
     slot: Slot,
     seat: Seat,
@@ -45,37 +45,47 @@ pub(super) struct Claim<'a> {
     after: u64,
 }
 
-impl<'a> Record<'a> {
+impl Record {
     /// Reads the record of the principal that a charge is for.
-    pub(super) fn read(host: &impl Host, now: u64, charge: &Charge<'a>) -> Result<Self, Refused> {
+    pub(super) fn read(host: &impl Host, now: u64, charge: &Charge<'_>) -> Result<Self, Refused> {
         let (limit, tag) = (charge.limit, charge.key.tag);
         let (key, group) = (charge.store_key(), &*limit.group);
         let (mut slot, expected) = match host.load(&key)? {
-            None => (Slot::new(group), Expected::Absent),
+            None => (Slot::new(&group.columns), Expected::Absent),
             Some(stored) => {
                 // Bytes that are no slot are an error: to take them for none would fill every bucket.
-                let slot = Slot::read(stored.value).ok_or(Refused::Unavailable)?.of(group);
-                (slot, Expected::Version(stored.version))
+                let slot = Slot::read(stored.value).and_then(|slot| slot.with(group, now));
+                (slot.ok_or(Refused::Unavailable)?, Expected::Version(stored.version))
             }
         };
-        let seat = slot.seat(tag, group, now);
-        Ok(Self { key, tag, group, slot, seat, expected, is_mended: false })
+        let seat = slot.seat(tag, now);
+        Ok(Self { key, tag, slot, seat, expected, is_mended: false })
     }
 
-    /// Whether a charge is for its principal.
+    /// Whether a charge is for its principal, and for a limit that it has.
     pub(super) fn is_of(&self, charge: &Charge<'_>) -> bool {
-        self.tag == charge.key.tag && self.key == charge.store_key()
+        self.tag == charge.key.tag
+            && self.key == charge.store_key()
+            && self.place_of(charge.limit).is_some()
+    }
+
+    fn place_of(&self, limit: &Limit) -> Option<usize> {
+        self.slot.place_of(limit.member(), limit.place)
     }
 
     /// Looks whether the bucket holds a charge, and where that is `wanted` some more; `record` is the
     /// place of this one.
-    pub(super) fn look(
+    pub(super) fn look<'a>(
         &mut self,
         (charge, record): (Charge<'a>, usize),
         wanted: bool,
         now: u64,
     ) -> Result<Claim<'a>, Exceeded> {
-        let (meter, place) = (charge.meter(), charge.limit.place);
+        let meter = charge.meter();
+        let Some(place) = self.place_of(charge.limit) else {
+            // INVARIANT: never so, for it is asked first whether it is of this record.
+            return Err(Exceeded { usage: Usage::used_up(&charge, 0), wait: 0 });
+        };
         let state = self.slot.state(self.seat, place);
         let settled = meter.settle(state, now);
         let before = meter.begin(settled, now);
@@ -109,13 +119,13 @@ impl<'a> Record<'a> {
         &mut self,
         host: &impl Host,
         now: u64,
-        (claims, place): (&mut [Option<Claim<'a>>], usize),
+        (claims, place): (&mut [Option<Claim<'_>>], usize),
     ) -> Result<(), Refused> {
         for _ in 0..MAX_ATTEMPTS {
             for claim in claims.iter().flatten().filter(|claim| claim.record == place) {
                 self.slot.set_state(self.seat, claim.place, claim.after);
             }
-            self.slot.prune(self.seat, self.group, now);
+            self.slot.prune(self.seat, now);
             if host.swap(&self.key, self.slot.as_bytes(), self.expected)? == Swap::Done {
                 return Ok(());
             }
@@ -198,7 +208,7 @@ fn change_one(
     now: u64,
     to: impl Fn(u64) -> Option<u64>,
 ) -> bool {
-    let Some(place) = slot.place_of(member) else { return false };
+    let Some(place) = slot.place_of(member, 0) else { return false };
     let state = slot.state(seat, place);
     let changed = to(state).filter(|_| !meter.is_idle(state, now));
     changed.into_iter().for_each(|changed| slot.set_state(seat, place, changed));

@@ -1,19 +1,24 @@
 //! One value of the table in the shared store: the buckets of the principals that hash to it.
 //!
-//! It says itself which limits its buckets are of: the number of them, then each by its
-//! [`Member`]; then for each principal its tag, and the state of its bucket in each of these limits. So a
-//! policy that adds a limit, or takes one away, leaves the others as they are.
+//! It says itself which limits its buckets are of: the number of them, then a [`Column`] for each; then for
+//! each principal its tag, and the state of its bucket in each of these limits. So a policy that adds a
+//! limit, or takes one away, leaves the others as they are, and several policies that share a store do not
+//! lose each other's counts: a column goes only when nothing is owed in it.
 
-use super::group::{Group, Member};
+use super::group::{Column, Group, Member};
 use super::key::CROWD;
-use super::meter::Meter;
+use super::meter::Idle;
 
 /// Principals in a slot.
 pub(super) const ENTRIES: usize = 8;
 
+/// The most limits that are kept in one slot: those of some policies, and some that are gone.
+pub(super) const MAX_COLUMNS: usize = 32;
+
 const WORD: usize = size_of::<u64>();
 
-const MEMBER: usize = size_of::<Member>();
+/// Of a column: the member, the kind of its states, and nanoseconds.
+const COLUMN: usize = size_of::<Member>() + 1 + WORD;
 
 /// At most [`ENTRIES`] principals whose buckets are in use, by tag.
 ///
@@ -31,8 +36,8 @@ const MEMBER: usize = size_of::<Member>();
 pub(super) struct Slot {
     /// As the store has it. INVARIANT: whole, and with at most [`ENTRIES`] entries.
     bytes: Vec<u8>,
-    /// The number of limits.
-    members: usize,
+    /// The number of columns.
+    columns: usize,
 }
 
 /// The place of a principal in a slot, which is that of its first byte.
@@ -48,63 +53,75 @@ enum Rank {
 
 impl Slot {
     /// Without anybody.
-    pub(super) fn new(group: &Group) -> Self {
-        let members = group.members.len();
-        let mut bytes = Vec::with_capacity(header(members).saturating_add(entry(members)));
-        bytes.push(members as u8);
-        group.members.iter().for_each(|(member, _)| bytes.extend(member.to_le_bytes()));
-        Self { bytes, members }
+    pub(super) fn new(columns: &[Column]) -> Self {
+        let mut bytes =
+            Vec::with_capacity(header(columns.len()).saturating_add(entry(columns.len())));
+        bytes.push(columns.len() as u8);
+        columns.iter().for_each(|column| bytes.extend(column.to_bytes()));
+        Self { bytes, columns: columns.len() }
     }
 
     /// Reads what was written here; `None` for anything else.
     pub(super) fn read(bytes: Vec<u8>) -> Option<Self> {
-        let members = usize::from(*bytes.first()?);
-        let entries = bytes.len().checked_sub(header(members))?;
-        let is_whole = entries > 0 && members > 0 && entries.is_multiple_of(entry(members));
-        let is_right = is_whole && entries <= ENTRIES.saturating_mul(entry(members));
-        is_right.then_some(Self { bytes, members })
+        let columns = usize::from(*bytes.first()?);
+        let entries = bytes.len().checked_sub(header(columns))?;
+        let is_whole = entries > 0 && entries.is_multiple_of(entry(columns));
+        let is_right = is_whole
+            && (1..=MAX_COLUMNS).contains(&columns)
+            && entries <= ENTRIES.saturating_mul(entry(columns));
+        let slot = is_right.then_some(Self { bytes, columns })?;
+        (0..columns).all(|place| slot.column(place).is_some()).then_some(slot)
     }
 
-    /// The same, of the limits of `group`: what it says of others is forgotten, and what it does not say
-    /// of is as if never used.
-    pub(super) fn of(self, group: &Group) -> Self {
-        let is_it = |(place, (member, _)): (usize, &(Member, Meter))| self.member(place) == *member;
-        if self.members == group.members.len() && group.members.iter().enumerate().all(is_it) {
-            return self;
+    /// The same with all limits of `group`: those of which it says nothing are as if never used, and what
+    /// it says of others is kept where anything is owed. `None` where these are too many.
+    pub(super) fn with(self, group: &Group, now: u64) -> Option<Self> {
+        let is_there = |(hint, own): (usize, &Column)| {
+            let place = self.place_of(own.member, hint);
+            place.and_then(|place| self.column(place)).as_ref() == Some(own)
+        };
+        if group.columns.iter().enumerate().all(is_there) {
+            return Some(self);
         }
-        let mut other = Self::new(group);
+        let is_of_group =
+            |column: &Column| group.columns.iter().any(|own| own.member == column.member);
+        let is_owed = |place: &usize| self.seats().any(|seat| !self.is_idle_at(seat, *place, now));
+        let others = (0..self.columns).filter(is_owed).filter_map(|place| self.column(place));
+        let others = others.filter(|column| !is_of_group(column));
+        let columns: Vec<Column> = group.columns.iter().copied().chain(others).collect();
+        if columns.len() > MAX_COLUMNS {
+            return None;
+        }
+        let mut other = Self::new(&columns);
         for seat in self.seats() {
             other.bytes.extend(self.tag(seat).to_le_bytes());
-            for (member, _) in &group.members {
-                let state = self.place_of(*member).map(|place| self.state(seat, place));
+            for (hint, column) in columns.iter().enumerate() {
+                let state = self.place_of(column.member, hint).map(|place| self.state(seat, place));
                 other.bytes.extend(state.unwrap_or_default().to_le_bytes());
             }
         }
-        other
+        Some(other)
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Where the states of a limit are kept.
-    pub(super) fn place_of(&self, member: Member) -> Option<usize> {
-        (0..self.members).find(|place| self.member(*place) == member)
+    /// Where the states of a limit are kept: probably at `hint`.
+    pub(super) fn place_of(&self, member: Member, hint: usize) -> Option<usize> {
+        let is_it =
+            |place: &usize| self.column(*place).is_some_and(|column| column.member == member);
+        Some(hint).filter(is_it).or_else(|| (0..self.columns).find(is_it))
     }
 
-    fn member(&self, place: usize) -> Member {
-        let at = place.saturating_mul(MEMBER).saturating_add(1);
-        self.bytes
-            .get(at..)
-            .and_then(<[u8]>::first_chunk)
-            .map_or(0, |four| Member::from_le_bytes(*four))
+    fn column(&self, place: usize) -> Option<Column> {
+        let at = place.saturating_mul(COLUMN).saturating_add(1);
+        Column::of_bytes(self.bytes.get(at..)?.first_chunk()?)
     }
 
     fn word(&self, at: usize) -> u64 {
-        self.bytes
-            .get(at..)
-            .and_then(<[u8]>::first_chunk)
-            .map_or(0, |eight| u64::from_le_bytes(*eight))
+        let eight = self.bytes.get(at..).and_then(<[u8]>::first_chunk);
+        eight.map_or(0, |eight| u64::from_le_bytes(*eight))
     }
 
     fn set_word(&mut self, at: usize, word: u64) {
@@ -127,7 +144,7 @@ impl Slot {
     }
 
     fn seats(&self) -> impl Iterator<Item = Seat> + use<> {
-        (header(self.members)..self.bytes.len()).step_by(entry(self.members))
+        (header(self.columns)..self.bytes.len()).step_by(entry(self.columns))
     }
 
     /// The seat of whoever has been seated before.
@@ -138,23 +155,24 @@ impl Slot {
     }
 
     /// The seat of `tag`, by the rules above.
-    pub(super) fn seat(&mut self, tag: u64, group: &Group, now: u64) -> Seat {
+    pub(super) fn seat(&mut self, tag: u64, now: u64) -> Seat {
         let own = self.seats().find(|seat| self.tag(*seat) == tag);
-        own.unwrap_or_else(|| self.admit(tag, group, now))
+        own.unwrap_or_else(|| self.admit(tag, now))
     }
 
     /// The seat of a newcomer.
-    fn admit(&mut self, tag: u64, group: &Group, now: u64) -> Seat {
+    fn admit(&mut self, tag: u64, now: u64) -> Seat {
         let crowd = self.seats().find(|seat| self.tag(*seat) == CROWD);
         if self.seats().count() < ENTRIES {
             let seat = self.bytes.len();
-            self.bytes.resize(seat.saturating_add(entry(self.members)), 0);
+            self.bytes.resize(seat.saturating_add(entry(self.columns)), 0);
             self.take(seat, tag, crowd);
             return seat;
         }
+        // What is owed of the first limit stands for all: to share is strict in any case.
         let rank = |seat: &Seat| {
             let rank = match *seat {
-                seat if self.is_idle(seat, group, now) => Rank::Vacant,
+                seat if self.is_idle(seat, now) => Rank::Vacant,
                 seat if self.tag(seat) == CROWD => Rank::Crowd,
                 _ => Rank::Others,
             };
@@ -172,41 +190,58 @@ impl Slot {
 
     /// Makes an entry that of `tag`, who leaves the crowd.
     fn take(&mut self, seat: Seat, tag: u64, crowd: Option<Seat>) {
-        for place in 0..self.members {
+        for place in 0..self.columns {
             let owed = crowd.map_or(0, |crowd| self.state(crowd, place));
             self.set_state(seat, place, owed);
         }
         self.set_word(seat, tag);
     }
 
-    fn is_idle(&self, seat: Seat, group: &Group, now: u64) -> bool {
-        let mut meters = group.members.iter().enumerate();
-        meters.all(|(place, (_, meter))| meter.is_idle(self.state(seat, place), now))
+    fn is_idle(&self, seat: Seat, now: u64) -> bool {
+        (0..self.columns).all(|place| self.is_idle_at(seat, place, now))
+    }
+
+    fn is_idle_at(&self, seat: Seat, place: usize, now: u64) -> bool {
+        self.column(place).is_none_or(|column| column.idle.is(self.state(seat, place), now))
     }
 
     /// Drops the entries that are idle, but for one.
-    pub(super) fn prune(&mut self, keep: Seat, group: &Group, now: u64) {
+    pub(super) fn prune(&mut self, keep: Seat, now: u64) {
         let mut seats = self.seats();
-        if !seats.any(|seat| seat != keep && self.is_idle(seat, group, now)) {
+        if !seats.any(|seat| seat != keep && self.is_idle(seat, now)) {
             return;
         }
-        let mut bytes = self.bytes.get(..header(self.members)).unwrap_or_default().to_vec();
-        for seat in self.seats().filter(|seat| *seat == keep || !self.is_idle(*seat, group, now)) {
-            let entry = self.bytes.get(seat..).and_then(|rest| rest.get(..entry(self.members)));
+        let mut bytes = self.bytes.get(..header(self.columns)).unwrap_or_default().to_vec();
+        for seat in self.seats().filter(|seat| *seat == keep || !self.is_idle(*seat, now)) {
+            let entry = self.bytes.get(seat..).and_then(|rest| rest.get(..entry(self.columns)));
             bytes.extend(entry.unwrap_or_default());
         }
         self.bytes = bytes;
     }
 }
 
+impl Column {
+    fn to_bytes(self) -> [u8; COLUMN] {
+        let [a, b, c, d] = self.member.to_le_bytes();
+        let (kind, nanos) = self.idle.to_parts();
+        let [e, f, g, h, i, j, k, l] = nanos.to_le_bytes();
+        [a, b, c, d, kind, e, f, g, h, i, j, k, l]
+    }
+
+    fn of_bytes([a, b, c, d, kind, nanos @ ..]: &[u8; COLUMN]) -> Option<Self> {
+        let idle = Idle::of_parts(*kind, u64::from_le_bytes(*nanos))?;
+        Some(Self { member: Member::from_le_bytes([*a, *b, *c, *d]), idle })
+    }
+}
+
 /// How many bytes come before the entries.
-const fn header(members: usize) -> usize {
-    members.saturating_mul(MEMBER).saturating_add(1)
+const fn header(columns: usize) -> usize {
+    columns.saturating_mul(COLUMN).saturating_add(1)
 }
 
 /// How many bytes an entry has.
-const fn entry(members: usize) -> usize {
-    members.saturating_add(1).saturating_mul(WORD)
+const fn entry(columns: usize) -> usize {
+    columns.saturating_add(1).saturating_mul(WORD)
 }
 
 const fn state(seat: Seat, place: usize) -> usize {
@@ -220,17 +255,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::limit::Rate;
     use crate::limit::gcra::Gcra;
     use crate::limit::gcra::NANOS_PER_SEC;
     use crate::limit::tests::assert_within;
 
     const NOW: u64 = 1_800_000_000 * NANOS_PER_SEC;
 
-    /// What becomes idle does not depend on its size.
     fn group(members: &[Member]) -> Group {
-        let meter = Meter::Rate(Gcra::new(Rate::ONE_A_SECOND, NonZeroU32::MIN).unwrap());
-        Group { table: 1, members: members.iter().map(|member| (*member, meter)).collect() }
+        let column = |member: &Member| Column { member: *member, idle: Idle::Rate };
+        Group { table: 1, columns: members.iter().map(column).collect() }
     }
 
     /// Of one limit.
@@ -239,7 +272,7 @@ mod tests {
     }
 
     fn slot(group: &Group, entries: &[(u64, &[u64])]) -> Slot {
-        let mut slot = Slot::new(group);
+        let mut slot = Slot::new(&group.columns);
         for (tag, states) in entries {
             let words = [tag].into_iter().chain(*states);
             slot.bytes.extend(words.flat_map(|word| word.to_le_bytes()));
@@ -254,22 +287,22 @@ mod tests {
     }
 
     fn owed(slot: &mut Slot, tag: u64, now: u64) -> u64 {
-        let seat = slot.seat(tag, &one(), now);
+        let seat = slot.seat(tag, now);
         slot.state(seat, 0)
     }
 
     #[test]
     fn what_is_written_is_read_back_and_idle_entries_are_dropped() {
         let before = slot(&one(), &[(7, &[NOW + 5]), (8, &[3]), (9, &[NOW + 6])]);
-        let mut read = Slot::read(before.as_bytes().to_vec()).unwrap().of(&one());
+        let mut read = Slot::read(before.as_bytes().to_vec()).unwrap().with(&one(), NOW).unwrap();
         assert_eq!(read, before);
         let seat = read.find(9).unwrap();
-        read.prune(seat, &one(), NOW);
+        read.prune(seat, NOW);
         assert_eq!(read, slot(&one(), &[(7, &[NOW + 5]), (9, &[NOW + 6])]));
         // What is about to be written stays, idle or not.
         let mut alone = slot(&one(), &[(8, &[3])]);
         let seat = alone.find(8).unwrap();
-        alone.prune(seat, &one(), NOW);
+        alone.prune(seat, NOW);
         assert_eq!(alone, slot(&one(), &[(8, &[3])]));
     }
 
@@ -280,7 +313,7 @@ mod tests {
             &[(7, &[NOW - NANOS_PER_SEC + 1]), (8, &[NOW - NANOS_PER_SEC]), (9, &[NOW])],
         );
         let seat = both.find(9).unwrap();
-        both.prune(seat, &one(), NOW);
+        both.prune(seat, NOW);
         assert_eq!(both, slot(&one(), &[(7, &[NOW - NANOS_PER_SEC + 1]), (9, &[NOW])]));
     }
 
@@ -288,7 +321,7 @@ mod tests {
     fn values_that_were_never_written_are_no_slots() {
         let whole = full();
         for length in 1..whole.as_bytes().len() {
-            let is_whole = length > 5 && (length - 5) % 16 == 0;
+            let is_whole = length > 14 && (length - 14) % 16 == 0;
             let read = Slot::read(whole.as_bytes()[..length].to_vec());
             assert_eq!(read.is_some(), is_whole, "{length}");
         }
@@ -301,7 +334,7 @@ mod tests {
     #[test]
     fn a_newcomer_to_a_full_slot_shares_the_entry_that_owes_least_with_its_owner() {
         let mut slot = full();
-        let seat = slot.seat(99, &one(), NOW);
+        let seat = slot.seat(99, NOW);
         slot.set_state(seat, 0, NOW + 1_010);
         assert_eq!(owed(&mut slot, 98, NOW), NOW + 1_010);
         assert_eq!(owed(&mut slot, 1, NOW), NOW + 1_010);
@@ -311,7 +344,7 @@ mod tests {
     #[test]
     fn who_leaves_the_crowd_takes_along_what_the_crowd_owes() {
         let mut slot = full();
-        let seat = slot.seat(99, &one(), NOW);
+        let seat = slot.seat(99, NOW);
         slot.set_state(seat, 0, NOW + 5 * NANOS_PER_SEC);
         let later = NOW + 2 * NANOS_PER_SEC;
         assert_eq!(owed(&mut slot, 99, later), NOW + 5 * NANOS_PER_SEC);
@@ -321,18 +354,34 @@ mod tests {
     #[test]
     fn a_bucket_just_filled_is_shared_not_replaced_so_that_a_worker_behind_still_finds_it() {
         let mut slot = full();
-        slot.seat(99, &one(), NOW + 15);
+        slot.seat(99, NOW + 15);
         assert_eq!(owed(&mut slot, 1, NOW + 5), NOW + 10);
     }
 
     #[test]
     fn limits_that_come_and_go_leave_the_others_as_they_are() {
-        let before = slot(&group(&[7, 8]), &[(1, &[NOW + 1, NOW + 2]), (2, &[NOW + 3, NOW + 4])]);
-        let after = before.clone().of(&group(&[9, 8]));
+        let before = slot(&group(&[7, 8]), &[(1, &[3, NOW + 2]), (2, &[4, NOW + 4])]);
+        let after = before.clone().with(&group(&[9, 8]), NOW).unwrap();
         assert_eq!(after, slot(&group(&[9, 8]), &[(1, &[0, NOW + 2]), (2, &[0, NOW + 4])]));
-        assert_eq!(after.place_of(8), Some(1));
-        assert_eq!(after.place_of(7), None);
+        assert_eq!((after.place_of(8, 0), after.place_of(7, 0)), (Some(1), None));
         assert_eq!(Slot::read(after.as_bytes().to_vec()), Some(after));
+    }
+
+    #[test]
+    fn another_policy_of_the_same_store_loses_nothing() {
+        let other = slot(&group(&[7]), &[(1, &[NOW + 5]), (2, &[4])]);
+        let both = other.with(&group(&[9]), NOW).unwrap();
+        assert_eq!(both, slot(&group(&[9, 7]), &[(1, &[0, NOW + 5]), (2, &[0, 4])]));
+        // It does not write it anew each time.
+        assert_eq!(both.clone().with(&group(&[7]), NOW), Some(both.clone()));
+        assert_eq!(both.clone().with(&group(&[9]), NOW), Some(both.clone()));
+        // Nor is an entry idle where the other still owes.
+        let mut pruned = both.clone();
+        pruned.prune(pruned.find(2).unwrap(), NOW);
+        assert_eq!(pruned, both);
+        let many: Vec<_> = (100..132).collect();
+        let slot = slot(&group(&many), &[(1, &[NOW + 5; 32])]);
+        assert_eq!(slot.with(&group(&[7]), NOW), None, "too many that are owed");
     }
 
     #[test]
@@ -343,9 +392,9 @@ mod tests {
         let mut busy = slot(&two, &entries);
         let own = busy.find(8).unwrap();
         let before = busy.clone();
-        busy.prune(own, &two, NOW);
+        busy.prune(own, NOW);
         assert_eq!(busy, before);
-        let seat = busy.seat(99, &two, NOW);
+        let seat = busy.seat(99, NOW);
         assert_eq!((busy.state(seat, 0), busy.state(seat, 1)), (3, NOW + 10));
         assert_eq!(busy.find(1), Some(seat));
     }
@@ -359,19 +408,19 @@ mod tests {
             let rate = "5/s".parse().unwrap();
             let gcra = Gcra::new(rate, NonZeroU32::new(burst).unwrap()).unwrap();
             // Beside another limit, of which nothing is taken.
-            let group = Group { table: 1, members: vec![(7, Meter::Rate(gcra)), (8, Meter::Rate(gcra))] };
+            let group = group(&[7, 8]);
             let (mut stored, mut clock) = (None::<Vec<u8>>, NOW);
             let mut admitted = vec![Vec::new(); 24];
             for (tag, pause, behind, cost) in arrivals {
                 clock += pause * 1_000_000;
                 let now = clock - behind * 1_000_000;
-                let read = |bytes| Slot::read(bytes).unwrap().of(&group);
-                let mut slot = stored.clone().map_or_else(|| Slot::new(&group), read);
-                let seat = slot.seat(tag, &group, now);
+                let read = |bytes| Slot::read(bytes).unwrap().with(&group, now).unwrap();
+                let mut slot = stored.clone().map_or_else(|| Slot::new(&group.columns), read);
+                let seat = slot.seat(tag, now);
                 let tat = gcra.settle(slot.state(seat, 1), now);
                 if let Ok(next) = gcra.take(tat, now, cost) {
                     slot.set_state(seat, 1, next);
-                    slot.prune(seat, &group, now);
+                    slot.prune(seat, now);
                     stored = Some(slot.as_bytes().to_vec());
                     admitted[usize::try_from(tag).unwrap()].push((now, cost));
                 }

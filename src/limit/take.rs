@@ -244,15 +244,15 @@ fn spend<'a>(
 
 /// The records of all whose buckets are charged, and the longest wait of those that do not hold enough.
 #[derive(Default)]
-struct Records<'a> {
-    records: [Option<Record<'a>>; MAX_LIMITS],
+struct Records {
+    records: [Option<Record>; MAX_LIMITS],
     longest: Option<Exceeded>,
 }
 
-impl<'a> Records<'a> {
+impl Records {
     /// Looks whether a bucket holds a charge, and where that is `wanted` some more. Each record is read
     /// once.
-    fn look(
+    fn look<'a>(
         &mut self,
         host: &impl Host,
         now: u64,
@@ -289,7 +289,7 @@ impl<'a> Records<'a> {
         &mut self,
         host: &impl Host,
         now: u64,
-        claims: &mut [Option<Claim<'a>>],
+        claims: &mut [Option<Claim<'_>>],
     ) -> Result<(), Refused> {
         for place in 0..self.records.len() {
             let Some(Some(record)) = self.records.get_mut(place) else { break };

@@ -336,9 +336,16 @@ proptest! {
         bytes in prop_oneof![
             prop::collection::vec(any::<u8>(), 0..200),
             (1_u8..4, 0_usize..10).prop_flat_map(|(limits, entries)| {
-                let bytes = usize::from(limits) * (4 + 8 * entries) + 8 * entries;
-                prop::collection::vec(any::<u8>(), bytes)
-                    .prop_map(move |bytes| [vec![limits], bytes].concat())
+                let limits = usize::from(limits);
+                let column = prop::collection::vec(any::<u8>(), 13).prop_map(|mut column| {
+                    column[4] = b"rqft"[usize::from(column[4] % 4)];
+                    column
+                });
+                let columns = prop::collection::vec(column, limits);
+                let states = prop::collection::vec(any::<u8>(), 8 * (limits + 1) * entries);
+                (columns, states).prop_map(move |(columns, states)| {
+                    [vec![limits as u8], columns.concat(), states].concat()
+                })
             }),
         ],
     ) {
@@ -347,8 +354,10 @@ proptest! {
         let at = key("bot").store_key(Class::Agents, 0);
         let _ = store.swap(&at, &bytes, Expected::Absent).unwrap();
         let limits = bytes.first().copied().map_or(0, usize::from);
-        let entries = bytes.len().saturating_sub(1 + 4 * limits);
-        let well_formed = limits > 0
+        let entries = bytes.len().saturating_sub(1 + 13 * limits);
+        let kinds = bytes.iter().skip(5).step_by(13).take(limits);
+        let well_formed = (1..=32).contains(&limits)
+            && kinds.into_iter().all(|kind| b"rqft".contains(kind))
             && entries.is_multiple_of(8 * (limits + 1))
             && (1..=8).contains(&(entries / (8 * (limits + 1))));
         let admitted = drain(&store, NOW, &limit, key("bot"));

@@ -52,7 +52,7 @@ impl State {
 impl Trip {
     /// The pause after so many before it, in nanoseconds.
     fn pause_after(self, level: u32) -> u64 {
-        self.pause.saturating_mul(1 << level.min(MAX_LEVEL))
+        pause_after(self.pause, level)
     }
 
     /// As of now: open again once its time has come, and as if never closed once it kept quiet for as long
@@ -68,8 +68,7 @@ impl Trip {
     }
 
     fn is_forgotten(self, time: u64, level: u32, now: u64) -> bool {
-        let quiet = level.checked_sub(1).map_or(0, |level| self.pause_after(level));
-        time.saturating_add(quiet) <= now
+        is_forgotten(self.pause, time, level, now)
     }
 
     pub(super) fn settle(self, bits: u64, now: u64) -> u64 {
@@ -127,11 +126,21 @@ impl Trip {
             self.gcra.until_more(state.time, now)
         }
     }
+}
 
-    pub(super) fn is_idle(self, bits: u64, now: u64) -> bool {
-        let State { time, level, .. } = State::read(bits);
-        self.is_forgotten(time.saturating_add(SKEW), level, now)
-    }
+fn pause_after(pause: u64, level: u32) -> u64 {
+    pause.saturating_mul(1 << level.min(MAX_LEVEL))
+}
+
+fn is_forgotten(pause: u64, time: u64, level: u32, now: u64) -> bool {
+    let quiet = level.checked_sub(1).map_or(0, |level| pause_after(pause, level));
+    time.saturating_add(quiet) <= now
+}
+
+/// Whether no worker can still see that it was used, or closed, where the first pause is so long.
+pub(super) fn is_idle(pause: u64, bits: u64, now: u64) -> bool {
+    let State { time, level, .. } = State::read(bits);
+    is_forgotten(pause, time.saturating_add(SKEW), level, now)
 }
 
 #[cfg(test)]
@@ -173,8 +182,8 @@ mod tests {
         }
         let (_, wait) = exceed(state, now + 161 * SECOND);
         assert_eq!(wait, 10 * SECOND);
-        assert!(!trip().is_idle(state, now + 160 * SECOND));
-        assert!(trip().is_idle(state, now + 161 * SECOND + SKEW));
+        assert!(!is_idle(trip().pause, state, now + 160 * SECOND));
+        assert!(is_idle(trip().pause, state, now + 161 * SECOND + SKEW));
     }
 
     #[test]
