@@ -35,6 +35,9 @@ const TURN: u32 = 20;
 /// Turns for each second of a round.
 const TURNS: u32 = 40;
 
+/// Rounds for which the same Envoys run.
+const ROUNDS_OF_SET: u32 = 4;
+
 /// Measures what is wanted.
 ///
 /// # Errors
@@ -56,8 +59,22 @@ fn round(goal: f64) -> f64 {
 }
 
 /// How much more CPU time a request takes with the first rules than with the others, over what one takes
-/// a bare Envoy: by the medians of many short turns.
+/// a bare Envoy: by the medians of many short turns, and of several Envoys, for no two compile a filter
+/// alike.
 fn share(kit: &Kit, rules: [Rules; 2], effort: &Effort) -> anyhow::Result<f64> {
+    let sets = effort.rounds.div_ceil(ROUNDS_OF_SET);
+    let turns = effort.rounds.min(ROUNDS_OF_SET).saturating_mul(TURNS);
+    let turns = turns.saturating_mul(u32::try_from(effort.round.as_secs())?);
+    let mut shares = Vec::new();
+    for _ in 0..sets {
+        shares.push(share_of_set(kit, rules, turns)?);
+    }
+    eprintln!("bench: {rules:?}: {shares:.3?}");
+    median(shares)
+}
+
+/// The same of three Envoys.
+fn share_of_set(kit: &Kit, rules: [Rules; 2], turns: u32) -> anyhow::Result<f64> {
     let cores = Cores::apart();
     let [with, without] = rules.map(Chain::Postern);
     let mut envoys = Vec::new();
@@ -67,8 +84,7 @@ fn share(kit: &Kit, rules: [Rules; 2], effort: &Effort) -> anyhow::Result<f64> {
         let connections = Connections::open(&envoy, &kit.token)?;
         envoys.push((envoy, connections, Vec::new()));
     }
-    let seconds = u32::try_from(effort.round.as_secs())?;
-    for _ in 0..effort.rounds.saturating_mul(seconds).saturating_mul(TURNS) {
+    for _ in 0..turns {
         postern_demo::interrupt::check()?;
         for (envoy, connections, costs) in &mut envoys {
             costs.push(connections.load(envoy, TURN)?);
@@ -79,12 +95,5 @@ fn share(kit: &Kit, rules: [Rules; 2], effort: &Effort) -> anyhow::Result<f64> {
     };
     let (with, without, none) = (costs(&envoys, 0), costs(&envoys, 1), costs(&envoys, 2));
     let difference = median(with.iter().zip(&without).map(|(with, without)| with - without))?;
-    eprintln!(
-        "bench: {:?}: {:.2} {:.2} {:.2}",
-        rules,
-        median(with.clone())?,
-        median(without)?,
-        median(none.clone())?
-    );
     Ok(difference / median(none)?)
 }
