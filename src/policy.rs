@@ -80,7 +80,7 @@ use crate::feed::{Subscription, Url};
 use crate::limit::{Class, Rate, Service};
 use crate::revocation::Revocations;
 use crate::route::Table;
-use vocabulary::Scope;
+use vocabulary::{Scope, Watched};
 
 /// The member under which there is a policy to try.
 const CANDIDATE: &str = "candidate";
@@ -302,7 +302,7 @@ impl Policy {
         let mut scope = Scope {
             vocabulary: &mut vocabulary,
             attributes: &attributes,
-            is_watched: behaviour.is_some(),
+            watched: if behaviour.is_some() { Watched::Agents } else { Watched::Nobody },
             pattern: None,
             asks_request: false,
         };

@@ -58,8 +58,8 @@ impl Members {
     }
 
     /// What is recorded of what a proxy before us says of an agent, of how it behaves, of what it may do
-    /// this by where that is no scope, of why it would have been denied were that enforced, and of what the candidate would
-    /// have decided.
+    /// this by where that is no scope, of why it would have been denied were that enforced, and of what
+    /// the candidate would have decided.
     pub fn of_request(
         policy: &Policy,
         (values, behaviour): (&Values, Option<Scores>),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::meter::{Idle, Meter};
+use super::meter::Idle;
 use super::{Kind, Limit};
 
 /// A limit among those of a group: the same one in the next edition of the policy, as long as it is
@@ -56,17 +56,13 @@ impl Limit {
 
 /// By a hash (FNV-1a) of the name, and of what a state of it means.
 fn member(limit: &Limit) -> Member {
-    let meter = match limit.meter {
-        Meter::Rate(_) => b'r',
-        Meter::Quota(_) => b'q',
-        Meter::InFlight(_) => b'f',
-        Meter::Trip(_) => b't',
-    };
+    // A state of calls under way is read by the length of its spans.
+    let (meter, nanos) = limit.meter.idle().to_parts();
     let kind = match limit.kind {
         Kind::Denials => b'd',
         Kind::Writes => b'w',
         Kind::Rate | Kind::Quota | Kind::Loop | Kind::Concurrent => b'c',
     };
-    let bytes = [meter, kind].into_iter().chain(limit.name.bytes());
+    let bytes = [meter, kind].into_iter().chain(nanos.to_le_bytes()).chain(limit.name.bytes());
     bytes.fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }

@@ -161,7 +161,16 @@ fn a_limit_that_is_added_or_moved_leaves_the_others_as_they_are() {
     let [new, rate] = together([limit("new", 0, "1/h", 2), limit("rate", 1, "1/h", 5)]);
     assert_eq!(drain(&store, NOW, &rate, key("bot")), 0);
     assert_eq!(drain(&store, NOW, &new, key("bot")), 2);
-    // One of the same name that counts otherwise is another.
+    // One whose states mean something else is another, whatever it is called: calls under way are kept
+    // by spans, and to read them by longer ones would be to forget them.
+    let calls = |longest| {
+        let most = NonZeroU32::new(2).unwrap();
+        Limit::concurrent("calls", Class::Agents, 0, most, longest).unwrap()
+    };
+    let ([short], [long]) = (together([calls(30)]), together([calls(300)]));
+    assert_eq!(drain(&store, NOW, &short, key("bot")), 2);
+    assert_eq!(drain(&store, NOW, &long, key("bot")), 2);
+    assert_eq!(drain(&store, NOW, &short, key("bot")), 0, "still under way");
     let [window] = together([quota("rate", 0, "4/day")]);
     assert_eq!(drain(&store, NOW, &window, key("bot")), 4);
 }

@@ -11,7 +11,7 @@ use super::condition::Condition;
 use super::duration::Seconds;
 use super::permission::{PermissionId, PermissionSet, Permissions};
 use super::problem::{Path, Problem, Problems};
-use super::vocabulary::Scope;
+use super::vocabulary::{Scope, Watched};
 use super::wire;
 use crate::authorize::facts::Facts;
 use crate::calendar;
@@ -167,6 +167,9 @@ pub(super) fn compile(
         Class::Keys => "keys",
     });
     let mut limits = Limits::default();
+    if class != Class::Agents && about.scope.watched == Watched::Agents {
+        about.scope.watched = Watched::NotThese;
+    }
     if written.len() > MAX_LIMITS {
         problems.add(Problem::new(format!("expected at most {MAX_LIMITS} limits")).at(place));
         return limits;

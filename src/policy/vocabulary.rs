@@ -189,12 +189,23 @@ impl Vocabulary {
     }
 }
 
+/// Whose behaviour is seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Watched {
+    /// That of the agents who may be meant here.
+    Agents,
+    /// That of agents, and none can be meant here.
+    NotThese,
+    /// Nobody's.
+    Nobody,
+}
+
 /// What the conditions at one place of a policy may ask about.
 pub(super) struct Scope<'a> {
     pub(super) vocabulary: &'a mut Vocabulary,
     pub(super) attributes: &'a Attributes,
-    /// Whether anybody sees how agents behave.
-    pub(super) is_watched: bool,
+    /// Whose behaviour is seen.
+    pub(super) watched: Watched,
     /// The path of the one route that they are about.
     pub(super) pattern: Option<&'a Pattern>,
     /// Whether one of them asked about the request.
@@ -207,7 +218,7 @@ impl Scope<'_> {
         Scope {
             vocabulary: self.vocabulary,
             attributes: self.attributes,
-            is_watched: self.is_watched,
+            watched: self.watched,
             pattern,
             asks_request: false,
         }
@@ -233,10 +244,21 @@ impl Scope<'_> {
             }
             return Ok((Variable::Header(name.to_ascii_lowercase()), 2));
         }
-        if first == BEHAVIOUR && !self.is_watched {
-            let message = "nobody watches how agents behave".to_owned();
-            let help = Some("write `behaviour: {}` at the top of the policy".to_owned());
-            return Err(Unknown { help, ..unknown(0, message) });
+        if first == BEHAVIOUR {
+            match self.watched {
+                Watched::Agents => {}
+                Watched::NotThese => {
+                    return Err(unknown(
+                        0,
+                        "only agents are watched, and these are none".to_owned(),
+                    ));
+                }
+                Watched::Nobody => {
+                    let message = "nobody watches how agents behave".to_owned();
+                    let help = Some("write `behaviour: {}` at the top of the policy".to_owned());
+                    return Err(Unknown { help, ..unknown(0, message) });
+                }
+            }
         }
         if let Some((.., variable)) =
             NAMES.iter().find(|(name, of, _)| *name == first && of.is_empty())

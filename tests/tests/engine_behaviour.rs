@@ -311,6 +311,12 @@ fn what_is_wrong_is_told() {
     let found = problems(&policy);
     assert!(found.contains("nobody watches how agents behave"), "{found}");
     policy["behaviour"] = json!({});
+    policy["limits"] = json!({ "humans": [
+        { "per": "user", "rate": "9/h", "when": ["behaviour.score > 0.5"] },
+    ] });
+    let found = problems(&policy);
+    assert!(found.contains("only agents are watched, and these are none"), "{found}");
+    policy["limits"] = json!({});
     policy["routes"][0]["require"] = json!(["behaviour.scores < 0.5"]);
     let found = problems(&policy);
     assert!(found.contains("did you mean `score`?"), "{found}");
