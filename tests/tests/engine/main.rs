@@ -1,0 +1,39 @@
+//! What is decided: the engine on its own, asked with tokens that are really signed.
+#![cfg(test)]
+
+mod api_keys;
+mod audit;
+mod authorize;
+mod behaviour;
+mod binding;
+mod budgets;
+mod callers;
+mod candidate;
+mod cel;
+mod conditions;
+mod consent;
+mod delegation;
+mod denials;
+mod details;
+mod discovery;
+mod dpop;
+mod feeds;
+mod grants;
+mod headers;
+mod hostile;
+mod introspection;
+mod introspection_policy;
+mod keys;
+mod limits;
+mod organizations;
+mod policy;
+mod policy_bounds;
+mod providers;
+mod revocations;
+mod runaway;
+mod sessions;
+mod shadow;
+mod shared_limits;
+mod statuses;
+mod step_up;
+mod throttle;
