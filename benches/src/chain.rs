@@ -58,8 +58,8 @@ impl Chain {
         !matches!(self, Self::None | Self::Calls | Self::Check | Self::Empty)
     }
 
-    /// The configuration of an Envoy that has it, on ports that the system chooses.
-    pub(crate) fn bootstrap(self, kit: &Kit) -> Value {
+    /// The filters of it.
+    fn filters(self, kit: &Kit) -> Vec<Value> {
         let Kit { case, wasm, calls, empty, check, .. } = kit;
         let structure = |value: &Value| typed(STRUCT, json!({ "value": value }));
         let mut filters = match self {
@@ -78,7 +78,7 @@ impl Chain {
             }
         };
         filters.push(filter("router", "router.v3.Router", json!({})));
-        bootstrap(filters)
+        filters
     }
 }
 
@@ -157,8 +157,21 @@ fn native(case: &Case, cache: Value) -> Vec<Value> {
     ]
 }
 
-fn bootstrap(filters: Vec<Value>) -> Value {
-    let any_port = json!({ "socket_address": { "address": "127.0.0.1", "port_value": 0 } });
+/// The configuration of an Envoy that has a listener for each of these, on ports that the system chooses.
+/// Filters of the same file share a virtual machine.
+pub(crate) fn bootstrap(chains: &[Chain], kit: &Kit) -> Value {
+    let listeners = chains.iter().map(|chain| listener(chain.name(), chain.filters(kit)));
+    json!({
+        "admin": { "address": any_port() },
+        "static_resources": { "listeners": listeners.collect::<Vec<_>>() },
+    })
+}
+
+fn any_port() -> Value {
+    json!({ "socket_address": { "address": "127.0.0.1", "port_value": 0 } })
+}
+
+fn listener(name: &str, filters: Vec<Value>) -> Value {
     let answer = json!({ "status": 200, "body": { "inline_string": "ok\n" } });
     let manager = typed(
         "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3\
@@ -178,11 +191,8 @@ fn bootstrap(filters: Vec<Value>) -> Value {
     let network_filter =
         json!({ "name": "envoy.filters.network.http_connection_manager", "typed_config": manager });
     json!({
-        "admin": { "address": any_port },
-        "static_resources": { "listeners": [{
-            "name": "bench",
-            "address": any_port,
-            "filter_chains": [{ "filters": [network_filter] }],
-        }] },
+        "name": name,
+        "address": any_port(),
+        "filter_chains": [{ "filters": [network_filter] }],
     })
 }

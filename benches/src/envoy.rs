@@ -1,6 +1,6 @@
-//! An Envoy with one worker and one filter chain: started, timed, stopped.
+//! An Envoy with one worker: started, timed, stopped.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -12,13 +12,15 @@ use postern_demo::{interrupt, repository};
 use serde_json::Value;
 
 use crate::case::{Case, PATH};
-use crate::chain::Chain;
+use crate::chain::{self, Chain};
 use crate::cores::Cores;
 
 /// How long it may take to answer; compiling the filter is most of it.
 const STARTS_WITHIN: Duration = Duration::from_secs(60);
 /// How often it is asked whether it is ready.
 const PAUSE: Duration = Duration::from_millis(2);
+/// Where nobody listens.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// How many of the log's last bytes an error shows.
 const LOG_TAIL: usize = 2_000;
 
@@ -81,54 +83,66 @@ impl Drop for Kit {
 pub(crate) struct Envoy {
     child: Child,
     files: PathBuf,
-    listen: SocketAddr,
+    /// Of each chain, in their order.
+    listens: Vec<SocketAddr>,
     /// How long it took from the start to the first answer.
     pub(crate) ready_after: Duration,
 }
 
 impl Envoy {
-    /// Starts it and waits until it answers the request that is measured.
+    /// Starts one with this chain and waits until it answers the request that is measured.
     ///
     /// # Errors
     ///
     /// It ends, or does not allow the request in time, or lets one without a token through; the
     /// error shows its log.
-    #[expect(clippy::disallowed_methods, reason = "a measurement of real time")]
     pub(crate) fn start(kit: &Kit, chain: Chain, cores: &Cores) -> anyhow::Result<Self> {
-        let files = kit.directory.join(chain.name());
+        Self::with(kit, &[chain], cores)
+    }
+
+    /// The same with several chains, each with a listener of its own.
+    ///
+    /// # Errors
+    ///
+    /// As with [`Envoy::start`].
+    #[expect(clippy::disallowed_methods, reason = "a measurement of real time")]
+    pub(crate) fn with(kit: &Kit, chains: &[Chain], cores: &Cores) -> anyhow::Result<Self> {
+        let name = chains.iter().map(|chain| chain.name()).collect::<Vec<_>>().join("-");
+        let files = kit.directory.join(&name);
         fs::create_dir_all(&files)?;
         // What an earlier one left there is not this one's.
         drop(fs::remove_file(files.join("admin")));
-        let configuration = chain.bootstrap(kit);
-        fs::write(files.join("bootstrap.json"), configuration.to_string())?;
+        fs::write(files.join("bootstrap.json"), chain::bootstrap(chains, kit).to_string())?;
 
         let start = Instant::now();
         let mut envoy = Self {
             child: spawn(cores.server(&kit.program), &files)?,
             files,
-            listen: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0),
+            listens: Vec::new(),
             ready_after: Duration::ZERO,
         };
-        let checked = envoy.settle(start, &kit.token).and_then(|()| envoy.check(chain));
-        match checked {
+        let checked = envoy.settle(start, chains, &kit.token);
+        match checked.and_then(|()| envoy.check(chains)) {
             Ok(()) => Ok(envoy),
-            Err(error) => bail!("{}: {error:#}\n{}", chain.name(), envoy.log_tail()),
+            Err(error) => bail!("{name}: {error:#}\n{}", envoy.log_tail()),
         }
     }
 
-    fn settle(&mut self, start: Instant, token: &str) -> anyhow::Result<()> {
+    fn settle(&mut self, start: Instant, chains: &[Chain], token: &str) -> anyhow::Result<()> {
         let request = Request::get(PATH).bearer(token);
         loop {
             interrupt::check()?;
             if let Some(status) = self.child.try_wait()? {
                 bail!("it ended: {status}");
             }
-            if let Some(listen) = self.listener() {
-                self.listen = listen;
-                let status = request.send(listen)?.status;
-                if status != 200 {
-                    bail!("a request that must pass was answered with {status}");
+            if let Some(listens) = self.listeners(chains) {
+                for listen in &listens {
+                    let status = request.send(*listen)?.status;
+                    if status != 200 {
+                        bail!("a request that must pass was answered with {status}");
+                    }
                 }
+                self.listens = listens;
                 self.ready_after = start.elapsed();
                 return Ok(());
             }
@@ -140,7 +154,7 @@ impl Envoy {
     }
 
     /// Where it listens, once it says that it is ready.
-    fn listener(&self) -> Option<SocketAddr> {
+    fn listeners(&self, chains: &[Chain]) -> Option<Vec<SocketAddr>> {
         let admin = fs::read_to_string(self.files.join("admin")).ok()?.trim().parse().ok()?;
         let ask = |path: &str| {
             let answer = Request::get(path).send(admin).ok()?;
@@ -150,23 +164,40 @@ impl Envoy {
             return None;
         }
         let listeners: Value = serde_json::from_str(&ask("/listeners?format=json")?).ok()?;
-        let path = "/listener_statuses/0/local_address/socket_address/port_value";
-        let port = u16::try_from(listeners.pointer(path)?.as_u64()?).ok()?;
-        (port > 0).then(|| SocketAddr::new(admin.ip(), port))
+        let listeners = listeners.get("listener_statuses")?.as_array()?;
+        let listen = |chain: &Chain| {
+            let listener = listeners
+                .iter()
+                .find(|listener| listener.get("name").is_some_and(|name| name == chain.name()))?;
+            let port = listener.pointer("/local_address/socket_address/port_value")?.as_u64()?;
+            let port = u16::try_from(port).ok()?;
+            (port > 0).then(|| SocketAddr::new(admin.ip(), port))
+        };
+        chains.iter().map(listen).collect()
     }
 
-    fn check(&self, chain: Chain) -> anyhow::Result<()> {
-        let expected = if chain.guards() { 401 } else { 200 };
-        let status = Request::get(PATH).send(self.listen)?.status;
-        if status != expected {
-            bail!("a request without a token was answered with {status}, expected {expected}");
+    fn check(&self, chains: &[Chain]) -> anyhow::Result<()> {
+        for (chain, listen) in chains.iter().zip(&self.listens) {
+            let expected = if chain.guards() { 401 } else { 200 };
+            let status = Request::get(PATH).send(*listen)?.status;
+            if status != expected {
+                bail!(
+                    "a request without a token to `{}` was answered with {status}, expected {expected}",
+                    chain.name()
+                );
+            }
         }
         Ok(())
     }
 
-    /// Where it takes requests.
-    pub(crate) const fn listen(&self) -> SocketAddr {
-        self.listen
+    /// Where it takes requests for the first chain.
+    pub(crate) fn listen(&self) -> SocketAddr {
+        self.listens().first().copied().unwrap_or(NOWHERE)
+    }
+
+    /// Where it takes requests for each chain, in their order.
+    pub(crate) fn listens(&self) -> &[SocketAddr] {
+        &self.listens
     }
 
     /// The CPU time it has taken so far, in microseconds.

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -140,7 +140,7 @@ fn read(text: &str, expected: Answers) -> anyhow::Result<(f64, f64)> {
     }
 }
 
-/// Connections to one Envoy that are kept, for loads that are short.
+/// Connections to one listener that are kept, for loads that are short.
 pub(crate) struct Connections {
     streams: Vec<TcpStream>,
     request: Vec<u8>,
@@ -154,15 +154,14 @@ impl Connections {
     /// # Errors
     ///
     /// Nobody listens there.
-    pub(crate) fn open(envoy: &Envoy, token: &str) -> anyhow::Result<Self> {
+    pub(crate) fn open(listen: SocketAddr, token: &str) -> anyhow::Result<Self> {
         let open = || {
-            let stream = TcpStream::connect(envoy.listen())?;
+            let stream = TcpStream::connect(listen)?;
             stream.set_nodelay(true)?;
             stream.set_read_timeout(Some(ANSWERS_WITHIN))?;
             Ok(stream)
         };
         let streams = (0..CONNECTIONS).map(|_| open()).collect::<std::io::Result<_>>();
-        let listen = envoy.listen();
         let request = format!(
             "GET {PATH} HTTP/1.1\r\nhost: {listen}\r\nauthorization: Bearer {token}\r\n\r\n"
         );

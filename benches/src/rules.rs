@@ -1,6 +1,6 @@
 //! What a rule costs in a real Envoy, beyond a policy that does not have it.
 
-use std::time::Duration;
+use std::net::SocketAddr;
 
 use postern_cli::mint::Algorithm;
 
@@ -10,10 +10,10 @@ use crate::chain::Chain;
 use crate::cores::Cores;
 use crate::envoy::{Envoy, Kit};
 use crate::figure::{Figures, Goal, median};
-use crate::load::{self, Connections, Tokens};
+use crate::load::Connections;
 
-/// How long each is loaded before anything counts.
-const WARM_UP: Duration = Duration::from_secs(1);
+/// Turns before anything counts.
+const WARM_UP: u32 = 60;
 
 /// What a request cost a bare Envoy, in microseconds, when the goals were set: they are told in
 /// microseconds, and held against as large a part of what a bare Envoy takes in the same round.
@@ -35,8 +35,8 @@ const TURN: u32 = 20;
 /// Turns for each second of a round.
 const TURNS: u32 = 40;
 
-/// Rounds for which the same Envoys run.
-const ROUNDS_OF_SET: u32 = 4;
+/// Rounds for which the same Envoy runs.
+const ROUNDS_OF_ENVOY: u32 = 4;
 
 /// Measures what is wanted.
 ///
@@ -59,41 +59,36 @@ fn round(goal: f64) -> f64 {
 }
 
 /// How much more CPU time a request takes with the first rules than with the others, over what one takes
-/// a bare Envoy: by the medians of many short turns, and of several Envoys, for no two compile a filter
-/// alike.
+/// without Postern: by the medians of many short turns, and of several Envoys, since where in memory things
+/// come to lie differs.
 fn share(kit: &Kit, rules: [Rules; 2], effort: &Effort) -> anyhow::Result<f64> {
-    let sets = effort.rounds.div_ceil(ROUNDS_OF_SET);
-    let turns = effort.rounds.min(ROUNDS_OF_SET).saturating_mul(TURNS);
+    let envoys = effort.rounds.div_ceil(ROUNDS_OF_ENVOY);
+    let turns = effort.rounds.min(ROUNDS_OF_ENVOY).saturating_mul(TURNS);
     let turns = turns.saturating_mul(u32::try_from(effort.round.as_secs())?);
     let mut shares = Vec::new();
-    for _ in 0..sets {
-        shares.push(share_of_set(kit, rules, turns)?);
+    for _ in 0..envoys {
+        shares.push(share_in_one(kit, rules, turns)?);
     }
     eprintln!("bench: {rules:?}: {shares:.3?}");
     median(shares)
 }
 
-/// The same of three Envoys.
-fn share_of_set(kit: &Kit, rules: [Rules; 2], turns: u32) -> anyhow::Result<f64> {
-    let cores = Cores::apart();
+/// The same in one Envoy, of which all are listeners: both policies run in the same virtual machine, by
+/// the same compiled code.
+fn share_in_one(kit: &Kit, rules: [Rules; 2], turns: u32) -> anyhow::Result<f64> {
     let [with, without] = rules.map(Chain::Postern);
-    let mut envoys = Vec::new();
-    for chain in [with, without, Chain::None] {
-        let envoy = Envoy::start(kit, chain, &cores)?;
-        load::run(&envoy, Tokens::One(&kit.token), &cores, WARM_UP)?;
-        let connections = Connections::open(&envoy, &kit.token)?;
-        envoys.push((envoy, connections, Vec::new()));
-    }
-    for _ in 0..turns {
+    let envoy = Envoy::with(kit, &[with, without, Chain::None], &Cores::apart())?;
+    let open = |listen: &SocketAddr| Connections::open(*listen, &kit.token);
+    let mut doors = envoy.listens().iter().map(open).collect::<anyhow::Result<Vec<_>>>()?;
+    let mut turn = || doors.iter_mut().map(|door| door.load(&envoy, TURN)).collect();
+    let (mut differences, mut bare) = (Vec::new(), Vec::new());
+    for number in 0..turns.saturating_add(WARM_UP) {
         postern_demo::interrupt::check()?;
-        for (envoy, connections, costs) in &mut envoys {
-            costs.push(connections.load(envoy, TURN)?);
+        let costs: anyhow::Result<Vec<f64>> = turn();
+        if let ([with, without, none], true) = (costs?.as_slice(), number >= WARM_UP) {
+            differences.push(with - without);
+            bare.push(*none);
         }
     }
-    let costs = |envoys: &[(Envoy, Connections, Vec<f64>)], place: usize| {
-        envoys.get(place).map(|(.., costs)| costs.clone()).unwrap_or_default()
-    };
-    let (with, without, none) = (costs(&envoys, 0), costs(&envoys, 1), costs(&envoys, 2));
-    let difference = median(with.iter().zip(&without).map(|(with, without)| with - without))?;
-    Ok(difference / median(none)?)
+    Ok(median(differences)? / median(bare)?)
 }
