@@ -14,8 +14,9 @@ use crate::envoy::Kit;
 pub(crate) enum Chain {
     /// No filter.
     None,
-    /// A Wasm filter that moves what Postern moves for a request that it allows, and decides nothing.
-    Calls,
+    /// A Wasm filter that moves what Postern moves for a request that it allows by such a policy, and decides
+    /// nothing.
+    Calls(Rules),
     /// A Wasm filter that has Envoy check one signature, the same for each request.
     Check,
     /// A Wasm filter that does nothing.
@@ -34,7 +35,7 @@ impl Chain {
     pub(crate) const SIDE_BY_SIDE: [Self; 6] = [
         Self::None,
         Self::Empty,
-        Self::Calls,
+        Self::Calls(Rules::Usual),
         Self::NativeCached,
         Self::NativeUncached,
         Self::Postern(Rules::Usual),
@@ -44,7 +45,11 @@ impl Chain {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::None => "none",
-            Self::Calls => "calls",
+            Self::Calls(Rules::Usual) => "calls",
+            Self::Calls(Rules::Limit) => "limit_calls",
+            Self::Calls(Rules::FiveOfOne) => "five_of_one_calls",
+            Self::Calls(Rules::FiveLimits) => "five_limits_calls",
+            Self::Calls(_) => "other_calls",
             Self::Check => "check",
             Self::Empty => "empty",
             Self::NativeCached => "native_cached",
@@ -55,7 +60,7 @@ impl Chain {
 
     /// Whether it turns a request without a token away.
     pub(crate) const fn guards(self) -> bool {
-        !matches!(self, Self::None | Self::Calls | Self::Check | Self::Empty)
+        !matches!(self, Self::None | Self::Calls(_) | Self::Check | Self::Empty)
     }
 
     /// The filters of it.
@@ -64,7 +69,10 @@ impl Chain {
         let structure = |value: &Value| typed(STRUCT, json!({ "value": value }));
         let mut filters = match self {
             Self::None => Vec::new(),
-            Self::Calls => vec![wasm_filter("calls", calls, &structure(&json!({})))],
+            Self::Calls(rules) => {
+                let moved = typed(STRING, json!({ "value": moved(rules) }));
+                vec![wasm_filter("calls", calls, &moved)]
+            }
             Self::Check => {
                 let arguments = Base64::encode_string(&kit.arguments);
                 let arguments = typed(BYTES, json!({ "value": arguments }));
@@ -82,6 +90,29 @@ impl Chain {
     }
 }
 
+/// What the filter `calls` is to move besides: trips to the store, the headers of responses, and the fields
+/// that tell callers of their limits.
+fn moved(rules: Rules) -> String {
+    let item = |name: &str, rest: &str| format!("{name:?};{rest}");
+    let fields = |names: &[&str]| {
+        let list =
+            |rest: &str| names.iter().map(|name| item(name, rest)).collect::<Vec<_>>().join(", ");
+        format!("{}\n{}", list("q=1000000;w=1"), list("r=999999;t=1"))
+    };
+    match rules {
+        Rules::Usual => format!("0\n0\n{}", fields(&["agent"])),
+        Rules::Limit | Rules::Narrow => format!("1\n0\n{}", fields(&["agent"])),
+        Rules::FiveOfOne => {
+            format!("1\n1\n{}", fields(&["agent", "burst", "hourly", "daily", "monthly"]))
+        }
+        Rules::FiveLimits => {
+            format!("5\n0\n{}", fields(&["agent", "user", "organization", "client", "route"]))
+        }
+        Rules::Unlimited | Rules::Condition => "0\n0\n".to_owned(),
+    }
+}
+
+const STRING: &str = "type.googleapis.com/google.protobuf.StringValue";
 const BYTES: &str = "type.googleapis.com/google.protobuf.BytesValue";
 const STRUCT: &str = "type.googleapis.com/google.protobuf.Struct";
 

@@ -19,14 +19,26 @@ const WARM_UP: u32 = 60;
 /// microseconds, and held against as large a part of what a bare Envoy takes in the same round.
 const BARE: f64 = 27.6;
 
-/// The rules, beside those of the policy without them, and how many microseconds they may cost.
-const COMPARED: [(&str, [Rules; 2], Option<f64>); 5] = [
-    ("envoy_rule_condition", [Rules::Condition, Rules::Usual], Some(1.0)),
-    ("envoy_rule_leased_limit", [Rules::Usual, Rules::Unlimited], None),
-    ("envoy_rule_limit", [Rules::Limit, Rules::Unlimited], Some(2.0)),
-    ("envoy_rule_five_of_one", [Rules::FiveOfOne, Rules::Unlimited], Some(4.0)),
-    ("envoy_rule_five_limits", [Rules::FiveLimits, Rules::Unlimited], Some(4.0)),
+/// What is compared: with the rule and without it, and how many microseconds the rule may cost. Of the
+/// calls by which a limit is counted and told, it is what they cost alone.
+const COMPARED: [(&str, [Chain; 2], Option<f64>); 8] = [
+    ("envoy_rule_condition", postern([Rules::Condition, Rules::Usual]), Some(1.0)),
+    ("envoy_rule_leased_limit", postern([Rules::Usual, Rules::Unlimited]), None),
+    ("envoy_rule_limit", postern([Rules::Limit, Rules::Unlimited]), Some(2.0)),
+    ("envoy_rule_limit_calls", calls([Rules::Limit, Rules::Unlimited]), None),
+    ("envoy_rule_five_of_one", postern([Rules::FiveOfOne, Rules::Unlimited]), Some(4.0)),
+    ("envoy_rule_five_of_one_calls", calls([Rules::FiveOfOne, Rules::Unlimited]), None),
+    ("envoy_rule_five_limits", postern([Rules::FiveLimits, Rules::Unlimited]), Some(4.0)),
+    ("envoy_rule_five_limits_calls", calls([Rules::FiveLimits, Rules::Unlimited]), None),
 ];
+
+const fn postern([with, without]: [Rules; 2]) -> [Chain; 2] {
+    [Chain::Postern(with), Chain::Postern(without)]
+}
+
+const fn calls([with, without]: [Rules; 2]) -> [Chain; 2] {
+    [Chain::Calls(with), Chain::Calls(without)]
+}
 
 /// Requests on each connection in one turn: so few that what else the machine does, it does to all who
 /// take turns.
@@ -45,10 +57,10 @@ const ROUNDS_OF_ENVOY: u32 = 4;
 /// An Envoy does not start, or an answer is wrong.
 pub(crate) fn measure(effort: &Effort, figures: &mut Figures) -> anyhow::Result<()> {
     let kit = Kit::new(Case::new(Algorithm::Es256)?)?;
-    for (name, rules, goal) in COMPARED {
+    for (name, chains, goal) in COMPARED {
         if figures.wants(name) {
             let goal = goal.map_or(Goal::None, |micros| Goal::AtMost(round(micros / BARE)));
-            figures.add(name, share(&kit, rules, effort)?, "of a bare request", goal);
+            figures.add(name, share(&kit, chains, effort)?, "of a bare request", goal);
         }
     }
     Ok(())
@@ -58,20 +70,20 @@ fn round(goal: f64) -> f64 {
     (goal * 1_000.0).round() / 1_000.0
 }
 
-/// How much more CPU time a request takes with the first rules than with the others, over what one takes
+/// How much more CPU time a request takes with the first chain than with the other, over what one takes
 /// without Postern: by the medians of many short turns, and of several Envoys, since where in memory things
 /// come to lie differs.
-fn share(kit: &Kit, rules: [Rules; 2], effort: &Effort) -> anyhow::Result<f64> {
+fn share(kit: &Kit, chains: [Chain; 2], effort: &Effort) -> anyhow::Result<f64> {
     let envoys = effort.rounds.div_ceil(ROUNDS_OF_ENVOY);
     let turns = effort.rounds.min(ROUNDS_OF_ENVOY).saturating_mul(TURNS);
     let turns = turns.saturating_mul(u32::try_from(effort.round.as_secs())?);
     let (mut costs, mut shares) = (Vec::new(), Vec::new());
     for _ in 0..envoys {
-        let Cost { rule, bare } = cost_in_one(kit, rules, turns)?;
+        let Cost { rule, bare } = cost_in_one(kit, chains, turns)?;
         costs.push(rule);
         shares.push(rule / bare);
     }
-    eprintln!("bench: {rules:?}: {costs:.2?} us");
+    eprintln!("bench: {chains:?}: {costs:.2?} us");
     median(shares)
 }
 
@@ -85,8 +97,7 @@ struct Cost {
 
 /// What it is in one Envoy, of which all are listeners: both policies run in the same virtual machine, by
 /// the same compiled code.
-fn cost_in_one(kit: &Kit, rules: [Rules; 2], turns: u32) -> anyhow::Result<Cost> {
-    let [with, without] = rules.map(Chain::Postern);
+fn cost_in_one(kit: &Kit, [with, without]: [Chain; 2], turns: u32) -> anyhow::Result<Cost> {
     let envoy = Envoy::with(kit, &[with, without, Chain::None], &Cores::apart())?;
     let open = |listen: &SocketAddr| Connections::open(*listen, &kit.token);
     let mut doors = envoy.listens().iter().map(open).collect::<anyhow::Result<Vec<_>>>()?;

@@ -81,7 +81,7 @@ fn report(rounds: &[Round], figures: &mut Figures) -> anyhow::Result<()> {
     for (chain, goal) in [
         (Chain::None, Goal::None),
         (Chain::Empty, Goal::AtLeast(0.7)),
-        (Chain::Calls, Goal::None),
+        (Chain::Calls(Rules::Usual), Goal::None),
         (Chain::NativeCached, Goal::AtLeast(0.9)),
         (Chain::NativeUncached, Goal::AtLeast(2.0)),
     ] {

@@ -38,7 +38,7 @@ fn a_new_key_and_its_entry_let_its_organization_in() {
     ok authorize  `contacts:read` is needed
                   scope crm.read -> reader, which holds it
                   smallest scope that grants it: crm.read
-    ok limits     none for this caller
+    ok limits     none counts this call
 
     allowed
 

@@ -1,15 +1,19 @@
 //! A filter that moves for each request what Postern moves for one that it allows, by the same calls
 //! of the proxy, and decides nothing: nobody who tells the backend and the log as much is faster.
+//!
+//! Its configuration is four lines: how many records in the shared store it reads and writes, whether it
+//! looks at the headers of responses, and the two fields that tell the caller of its limits, or nothing.
 
 use std::cell::RefCell;
 use std::ptr::null_mut;
+use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType, LogLevel};
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(LogLevel::Error);
-    proxy_wasm::set_root_context(|_| Box::new(Root));
+    proxy_wasm::set_root_context(|_| Box::new(Root::default()));
 }}
 
 /// What the backend is told.
@@ -26,12 +30,14 @@ const IDENTITY: [(&str, &str); 10] = [
     ("x-postern-decision-id", "6a0c2f0e93a54c579d2b0d0e0c6f8f11"),
 ];
 
-/// What the caller is told.
-const LIMITS: [(&str, &str); 2] =
-    [("ratelimit-policy", "\"agent\";q=1000000;w=1"), ("ratelimit", "\"agent\";r=999999;t=1")];
+/// What the caller is told in.
+const FIELDS: [&str; 2] = ["ratelimit-policy", "ratelimit"];
 
 /// As long as a record.
 const RECORD: [u8; 560] = [b'x'; 560];
+
+/// As long as what the store has of one principal.
+const STORED: [u8; 64] = [b'x'; 64];
 
 const REQUEST: u32 = 0;
 const RESPONSE: u32 = 2;
@@ -47,21 +53,67 @@ unsafe extern "C" {
         value: *const u8,
         value_size: usize,
     ) -> u32;
+    fn proxy_get_shared_data(
+        key: *const u8,
+        key_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+        version: *mut u32,
+    ) -> u32;
+    fn proxy_set_shared_data(
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        value_size: usize,
+        version: u32,
+    ) -> u32;
     fn proxy_set_property(path: *const u8, size: usize, value: *const u8, value_size: usize)
     -> u32;
 }
 
-struct Root;
+/// What to do besides.
+#[derive(Default)]
+struct Rules {
+    /// The keys of records that are read and written.
+    keys: Vec<Vec<u8>>,
+    /// Whether the headers of responses are read.
+    heeds_response: bool,
+    /// The fields of responses.
+    fields: Vec<(&'static str, String)>,
+}
+
+impl Rules {
+    fn read(configuration: &str) -> Self {
+        let mut lines = configuration.lines();
+        let mut number = || lines.next().and_then(|line| line.parse::<u32>().ok()).unwrap();
+        let (trips, heeds_response) = (number(), number() == 1);
+        let key = |place| format!("postern.meter.of-one-principal-{place:02}").into_bytes();
+        let fields = FIELDS.into_iter().zip(lines.map(str::to_owned));
+        let fields = fields.filter(|(_, value)| !value.is_empty()).collect();
+        Self { keys: (0..trips).map(key).collect(), heeds_response, fields }
+    }
+}
+
+#[derive(Default)]
+struct Root {
+    rules: Rc<Rules>,
+}
 
 impl Context for Root {}
 
 impl RootContext for Root {
+    fn on_configure(&mut self, _: usize) -> bool {
+        let configuration = self.get_plugin_configuration().unwrap();
+        self.rules = Rc::new(Rules::read(str::from_utf8(&configuration).unwrap()));
+        true
+    }
+
     fn get_type(&self) -> Option<ContextType> {
         Some(ContextType::HttpContext)
     }
 
     fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Request))
+        Some(Box::new(Request(self.rules.clone())))
     }
 }
 
@@ -71,11 +123,11 @@ thread_local! {
 }
 
 /// The header map as the proxy writes it: how many there are, how long each is, names and values.
-fn headers() -> Vec<u8> {
+fn headers(of: u32) -> Vec<u8> {
     let (mut data, mut size) = (null_mut(), 0);
     // SAFETY: both are places to write to, and what is written there came from the allocator.
     unsafe {
-        assert_eq!(proxy_get_header_map_pairs(REQUEST, &mut data, &mut size), 0);
+        assert_eq!(proxy_get_header_map_pairs(of, &mut data, &mut size), 0);
         Vec::from_raw_parts(data, size, size)
     }
 }
@@ -103,14 +155,28 @@ fn sent_on(map: &[u8]) -> Vec<u8> {
     written
 }
 
-struct Request;
+/// Reads a record and writes it, so that it is the next version.
+fn count(key: &[u8]) {
+    let (mut data, mut size, mut version) = (null_mut(), 0, 0);
+    // SAFETY: as above; where there is no such record yet, nothing is written there.
+    unsafe {
+        let (at, length) = (key.as_ptr(), key.len());
+        if proxy_get_shared_data(at, length, &mut data, &mut size, &mut version) == 0 {
+            drop(Vec::from_raw_parts(data, size, size));
+        }
+        assert_eq!(proxy_set_shared_data(at, length, STORED.as_ptr(), STORED.len(), version), 0);
+    }
+}
+
+struct Request(Rc<Rules>);
 
 impl Context for Request {}
 
 impl HttpContext for Request {
     fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
         let mut time = 0;
-        let map = headers();
+        let map = headers(REQUEST);
+        self.0.keys.iter().for_each(|key| count(key));
         SENT.with_borrow_mut(|sent| {
             if sent.is_empty() {
                 *sent = sent_on(&map);
@@ -128,7 +194,10 @@ impl HttpContext for Request {
     }
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
-        for (name, value) in LIMITS {
+        if self.0.heeds_response {
+            assert!(!headers(RESPONSE).is_empty());
+        }
+        for (name, value) in &self.0.fields {
             let (name, size, length) = (name.as_ptr(), name.len(), value.len());
             // SAFETY: as above.
             let status =

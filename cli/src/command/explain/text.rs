@@ -266,7 +266,7 @@ fn holds(Role { role, holds }: &Role) -> String {
 
 fn limit_lines(Limits { limits }: &Limits) -> Vec<String> {
     if limits.is_empty() {
-        return vec!["none for this caller".to_owned()];
+        return vec!["none counts this call".to_owned()];
     }
     let line = |Left { limit, rate, burst, remaining }: &Left| {
         format!("{limit}: {remaining} of {burst} left, {rate}")
