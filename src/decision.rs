@@ -140,7 +140,7 @@ pub struct Forward {
     pub decision_id: (Rc<str>, String),
     /// What the response says of the caller's limits.
     pub rate_limit: Option<RateLimit>,
-    /// What was reserved for the call, for [`Engine::settle`].
+    /// What was reserved for the call, for [`Engine::true_cost`] and [`Engine::settle`].
     pub receipts: Box<[Receipt]>,
     /// What counts the call until it ends, for [`Engine::end`].
     pub under_way: Box<[Receipt]>,

@@ -5,20 +5,21 @@ use crate::host::Host;
 use crate::limit::Receipt;
 
 impl Engine {
-    /// Corrects what was reserved for a call: it has cost nothing where the backend failed, and else what
-    /// the backend says, if it says anything.
-    pub fn settle<'h>(
+    /// What a call has cost after all: nothing where the backend failed, and else what the backend says. Where
+    /// it says nothing, the call costs what was reserved.
+    pub fn true_cost<'h>(
         &self,
-        receipts: &[Receipt],
         status: Option<u16>,
         headers: impl Iterator<Item = (&'h [u8], &'h [u8])>,
-        host: &impl Host,
-    ) {
-        let cost = match status {
+    ) -> Option<u32> {
+        match status {
             Some(500..) => Some(0),
             _ => self.reported_cost(headers),
-        };
-        let Some(cost) = cost else { return };
+        }
+    }
+
+    /// Corrects what was reserved for a call: this is what it has cost.
+    pub fn settle(&self, receipts: &[Receipt], cost: u32, host: &impl Host) {
         let now = host.now();
         receipts.iter().for_each(|receipt| receipt.settle(host, &self.ledger, now, cost));
     }

@@ -96,10 +96,12 @@ fn heed_response(stream: u32, receipts: &[Receipt], watched: Option<BucketKey>) 
     // Some hosts show none.
     let status = headers.list.iter().find(|(name, _)| *name == b":status");
     let status = status.and_then(|(_, digits)| str::from_utf8(digits).ok()?.parse().ok());
+    // Most calls cost what was reserved, and then nobody needs to know what time it is.
     if !receipts.is_empty()
+        && let Some(cost) = engine.true_cost(status, headers.list.iter().copied())
         && let Ok(host) = Proxy::new(capability::so_far())
     {
-        engine.settle(receipts, status, headers.list.iter().copied(), &host);
+        engine.settle(receipts, cost, &host);
     }
     watched.zip(status).into_iter().for_each(|(agent, status)| engine.responded(agent, status));
 }

@@ -102,7 +102,7 @@ fn decimal(out: &mut String, mut number: u64) {
     let mut first = digits.len().saturating_sub(1);
     for (place, digit) in digits.iter_mut().enumerate().rev() {
         first = place;
-        *digit = b'0'.saturating_add(u8::try_from(number % 10).unwrap_or_default());
+        *digit = b'0' | (number % 10) as u8;
         number /= 10;
         if number == 0 {
             break;

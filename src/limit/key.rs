@@ -72,10 +72,30 @@ impl BucketKey {
         digits
     }
 
-    /// The key of the shared store under which the slot of this bucket lies.
-    pub(super) fn store_key(self, class: Class, table: u8) -> StoreKey {
-        let [high, low] = self.slot.to_be_bytes();
-        let class = match class {
+    /// The same as the owner of a record in a table of a class.
+    pub(super) const fn owner(self, class: Class, table: u8) -> Owner {
+        Owner { class, table, key: self }
+    }
+}
+
+/// Whose record of the shared store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Owner {
+    class: Class,
+    table: u8,
+    key: BucketKey,
+}
+
+impl Owner {
+    /// By what it is told from others in its slot.
+    pub(super) const fn tag(self) -> u64 {
+        self.key.tag
+    }
+
+    /// The key of the shared store under which the slot of the record lies.
+    pub(super) fn store_key(self) -> StoreKey {
+        let (table, [high, low]) = (self.table, self.key.slot.to_be_bytes());
+        let class = match self.class {
             Class::Agents => b'a',
             Class::Humans => b'h',
             Class::Keys => b'k',
@@ -148,12 +168,14 @@ mod tests {
     #[test]
     fn store_keys_are_text_and_keep_classes_limits_and_slots_apart() {
         let key = BucketKey { slot: 0x01fe, tag: 1 };
-        assert_eq!(&key.store_key(Class::Agents, 0x2a), b"postern.meter.a2a01fe");
-        assert_eq!(&key.store_key(Class::Humans, 0x2a), b"postern.meter.h2a01fe");
-        assert_eq!(&key.store_key(Class::Keys, 0x2a), b"postern.meter.k2a01fe");
+        assert_eq!(&key.owner(Class::Agents, 0x2a).store_key(), b"postern.meter.a2a01fe");
+        assert_eq!(&key.owner(Class::Humans, 0x2a).store_key(), b"postern.meter.h2a01fe");
+        assert_eq!(&key.owner(Class::Keys, 0x2a).store_key(), b"postern.meter.k2a01fe");
         let keys: HashSet<_> = (0..SLOTS)
             .map(|slot| BucketKey { slot: u16::try_from(slot).unwrap(), tag: 1 })
-            .flat_map(|key| [key.store_key(Class::Agents, 0), key.store_key(Class::Agents, 1)])
+            .flat_map(|key| {
+                [key.owner(Class::Agents, 0).store_key(), key.owner(Class::Agents, 1).store_key()]
+            })
             .collect();
         assert_eq!(keys.len(), 2 * SLOTS);
     }

@@ -1,7 +1,7 @@
 //! What was reserved of a quota for a call, to be corrected once it is known what the call has cost.
 
 use super::group::Member;
-use super::key::StoreKey;
+use super::key::Owner;
 use super::meter::Meter;
 use super::record::change_bucket;
 use super::take::{Charge, Usage};
@@ -12,8 +12,7 @@ use crate::host::{Host, Timestamp};
 /// What was reserved for a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    key: StoreKey,
-    tag: u64,
+    owner: Owner,
     member: Member,
     meter: Meter,
     /// The bucket right after.
@@ -30,8 +29,7 @@ impl Receipt {
         let meter = charge.meter();
         let is_kept = matches!(meter, Meter::Quota(_) | Meter::InFlight(_));
         is_kept.then(|| Self {
-            key: charge.store_key(),
-            tag: charge.key.tag,
+            owner: charge.owner(),
             member: charge.limit.member(),
             meter,
             state: usage.state,
@@ -50,7 +48,7 @@ impl Receipt {
         let Meter::InFlight(calls) = self.meter else { return };
         let now = now.as_nanos();
         let end = |state| calls.end(state, self.state, now);
-        change_bucket(host, (&self.key, self.tag), (self.member, self.meter), now, end);
+        change_bucket(host, self.owner, (self.member, self.meter), now, end);
     }
 
     /// Counts `cost` in the place of what was reserved, if the window has not passed. What is more
@@ -60,7 +58,7 @@ impl Receipt {
         if let Some((shared, then)) = self.shared {
             ledger.settle(shared, (self.reserved, then), cost, now);
         }
-        change_bucket(host, (&self.key, self.tag), bucket, now, |state| {
+        change_bucket(host, self.owner, bucket, now, |state| {
             window::correct(state, self.state, self.reserved, cost)
         });
     }

@@ -3,7 +3,7 @@
 
 use super::Limit;
 use super::group::Member;
-use super::key::StoreKey;
+use super::key::{Owner, StoreKey};
 use super::lease::{Leases, ahead};
 use super::meter::Meter;
 use super::slot::{Seat, Slot};
@@ -17,8 +17,8 @@ pub(super) const MAX_ATTEMPTS: u32 = 16;
 
 /// The record of the principal of some charges, as it was read.
 pub(super) struct Record {
+    owner: Owner,
     key: StoreKey,
-    tag: u64,
     /// Without the charges.
     slot: Slot,
     seat: Seat,
@@ -48,8 +48,8 @@ pub(super) struct Claim<'a> {
 impl Record {
     /// Reads the record of the principal that a charge is for.
     pub(super) fn read(host: &impl Host, now: u64, charge: &Charge<'_>) -> Result<Self, Refused> {
-        let (limit, tag) = (charge.limit, charge.key.tag);
-        let (key, group) = (charge.store_key(), &*limit.group);
+        let (owner, group) = (charge.owner(), &*charge.limit.group);
+        let key = owner.store_key();
         let (mut slot, expected) = match host.load(&key)? {
             None => (Slot::new(&group.columns), Expected::Absent),
             Some(stored) => {
@@ -58,15 +58,13 @@ impl Record {
                 (slot.ok_or(Refused::Unavailable)?, Expected::Version(stored.version))
             }
         };
-        let seat = slot.seat(tag, now);
-        Ok(Self { key, tag, slot, seat, expected, is_mended: false })
+        let seat = slot.seat(owner.tag(), now);
+        Ok(Self { owner, key, slot, seat, expected, is_mended: false })
     }
 
     /// Whether a charge is for its principal, and for a limit that it has.
     pub(super) fn is_of(&self, charge: &Charge<'_>) -> bool {
-        self.tag == charge.key.tag
-            && self.key == charge.store_key()
-            && self.place_of(charge.limit).is_some()
+        self.owner == charge.owner() && self.place_of(charge.limit).is_some()
     }
 
     fn place_of(&self, limit: &Limit) -> Option<usize> {
@@ -152,7 +150,7 @@ impl Record {
         now: u64,
         (claims, place): (&[Option<Claim<'_>>], usize),
     ) {
-        change(host, &self.key, self.tag, |slot, seat| {
+        change(host, self.owner, |slot, seat| {
             let mut is_changed = false;
             for claim in claims.iter().flatten().filter(|claim| claim.record == place) {
                 let (charge, limit) = (&claim.charge, claim.charge.limit);
@@ -184,21 +182,19 @@ impl Claim<'_> {
 /// Changes the state of one bucket, if it is there and there is anything to change.
 pub(super) fn change_bucket(
     host: &impl Host,
-    (key, tag): (&StoreKey, u64),
+    owner: Owner,
     bucket: (Member, Meter),
     now: u64,
     to: impl Fn(u64) -> Option<u64>,
 ) {
-    change(host, key, tag, |slot, seat| change_one(slot, seat, bucket, now, &to));
+    change(host, owner, |slot, seat| change_one(slot, seat, bucket, now, &to));
 }
 
 /// Gives as many units as a charge is for back to its bucket, if that owes any.
 pub(super) fn credit(host: &impl Host, now: u64, charge: &Charge<'_>) {
     let meter = charge.meter();
-    let (key, bucket) = (charge.store_key(), (charge.limit.member(), meter));
-    change_bucket(host, (&key, charge.key.tag), bucket, now, |state| {
-        meter.credit(state, now, charge.cost)
-    });
+    let bucket = (charge.limit.member(), meter);
+    change_bucket(host, charge.owner(), bucket, now, |state| meter.credit(state, now, charge.cost));
 }
 
 fn change_one(
@@ -216,11 +212,12 @@ fn change_one(
 }
 
 /// Changes what there is of `tag`, if there is anything, and `change` says that it has.
-fn change(host: &impl Host, key: &StoreKey, tag: u64, change: impl Fn(&mut Slot, Seat) -> bool) {
+fn change(host: &impl Host, owner: Owner, change: impl Fn(&mut Slot, Seat) -> bool) {
+    let key = &owner.store_key();
     for _ in 0..MAX_ATTEMPTS {
         let Ok(Some(stored)) = host.load(key) else { return };
         let Some(mut slot) = Slot::read(stored.value) else { return };
-        let Some(seat) = slot.find(tag) else { return };
+        let Some(seat) = slot.find(owner.tag()) else { return };
         if !change(&mut slot, seat) {
             return;
         }

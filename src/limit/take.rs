@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::gcra::NANOS_PER_SEC;
-use super::key::StoreKey;
+use super::key::Owner;
 use super::lease::Leases;
 use super::meter::Meter;
 use super::record::{self, Claim, Record};
@@ -28,9 +28,9 @@ impl Charge<'_> {
         self.limit.meter.in_zone(self.zone)
     }
 
-    /// Where the store has the bucket.
-    pub(super) fn store_key(&self) -> StoreKey {
-        self.key.store_key(self.limit.class, self.limit.group.table)
+    /// Whose record has the bucket.
+    pub(super) fn owner(&self) -> Owner {
+        self.key.owner(self.limit.class, self.limit.group.table)
     }
 
     /// Whose bucket of which limit.

@@ -360,7 +360,7 @@ proptest! {
     ) {
         let limit = limit("agent", 0, "1/h", 3);
         let store = Shared::default();
-        let at = key("bot").store_key(Class::Agents, 0);
+        let at = key("bot").owner(Class::Agents, 0).store_key();
         let _ = store.swap(&at, &bytes, Expected::Absent).unwrap();
         let limits = bytes.first().copied().map_or(0, usize::from);
         let entries = bytes.len().saturating_sub(1 + 13 * limits);

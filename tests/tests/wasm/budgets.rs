@@ -42,3 +42,13 @@ fn a_failed_call_is_given_back_and_a_cheaper_one_costs_less() {
         assert_eq!(refused.code().as_deref(), Some("budget_exhausted"), "{profile:?}");
     }
 }
+
+#[test]
+fn a_call_that_costs_what_was_reserved_takes_one_look_at_the_response_and_none_at_the_clock() {
+    for profile in Profile::ALL {
+        let mut proxy = proxy(profile);
+        let calls = ask(&mut proxy, &[]).calls;
+        assert_eq!(calls.get("proxy_get_header_map_pairs"), Some(&2), "{profile:?}");
+        assert_eq!(calls.get("proxy_get_current_time_nanoseconds"), Some(&1), "{profile:?}");
+    }
+}
