@@ -21,9 +21,10 @@ const BARE: f64 = 27.6;
 
 /// What is compared: with the rule and without it, and how many microseconds the rule may cost. Of the
 /// calls by which a limit is counted and told, it is what they cost alone.
-const COMPARED: [(&str, [Chain; 2], Option<f64>); 8] = [
+const COMPARED: [(&str, [Chain; 2], Option<f64>); 9] = [
     ("envoy_rule_condition", postern([Rules::Condition, Rules::Usual]), Some(1.0)),
     ("envoy_rule_leased_limit", postern([Rules::Usual, Rules::Unlimited]), None),
+    ("envoy_rule_leased_limit_calls", calls([Rules::Usual, Rules::Unlimited]), None),
     ("envoy_rule_limit", postern([Rules::Limit, Rules::Unlimited]), Some(2.0)),
     ("envoy_rule_limit_calls", calls([Rules::Limit, Rules::Unlimited]), None),
     ("envoy_rule_five_of_one", postern([Rules::FiveOfOne, Rules::Unlimited]), Some(4.0)),
