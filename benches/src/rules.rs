@@ -96,8 +96,8 @@ struct Cost {
     bare: f64,
 }
 
-/// What it is in one Envoy, of which all are listeners: both policies run in the same virtual machine, by
-/// the same compiled code.
+/// The same in one Envoy that has a listener for each: both chains run in the same virtual machine, by the
+/// same compiled code.
 fn cost_in_one(kit: &Kit, [with, without]: [Chain; 2], turns: u32) -> anyhow::Result<Cost> {
     let envoy = Envoy::with(kit, &[with, without, Chain::None], &Cores::apart())?;
     let open = |listen: &SocketAddr| Connections::open(*listen, &kit.token);

@@ -211,7 +211,7 @@ fn change_one(
     changed.is_some()
 }
 
-/// Changes what there is of `tag`, if there is anything, and `change` says that it has.
+/// Changes what there is of `owner`, if there is anything, and `change` says that it has.
 fn change(host: &impl Host, owner: Owner, change: impl Fn(&mut Slot, Seat) -> bool) {
     let key = &owner.store_key();
     for _ in 0..MAX_ATTEMPTS {

@@ -167,12 +167,13 @@ pub(super) fn compile(
         Class::Keys => "keys",
     });
     let mut limits = Limits::default();
-    if class != Class::Agents && about.scope.watched == Watched::Agents {
-        about.scope.watched = Watched::NotThese;
-    }
     if written.len() > MAX_LIMITS {
         problems.add(Problem::new(format!("expected at most {MAX_LIMITS} limits")).at(place));
         return limits;
+    }
+    let watched = about.scope.watched;
+    if class != Class::Agents && watched == Watched::Agents {
+        about.scope.watched = Watched::NotThese;
     }
     for (index, written) in (0u8..).zip(written) {
         let here = place.join(usize::from(index));
@@ -182,6 +183,7 @@ pub(super) fn compile(
         let limit = shared::share(&written, limit, about.is_shared, &here, problems);
         limits.rules.extend(rule(written, limit, about, &here, problems));
     }
+    about.scope.watched = watched;
     put_together(&mut limits.rules);
     let mut field = String::new();
     // Of what is only written down callers are told nothing.

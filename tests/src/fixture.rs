@@ -10,7 +10,7 @@ use prost_types::value::Kind;
 use prost_types::{ListValue, Struct};
 use serde_json::{Value, json};
 
-use crate::wasm_host::{Request, START};
+use crate::wasm_host::{Exchange, Request, START};
 
 /// Who issues the tokens.
 pub const ISSUER: &str = "https://login.example/";
@@ -110,6 +110,13 @@ pub fn allowed() -> Request {
 /// A request that [`POLICY`] denies: it has no token.
 pub fn denied() -> Request {
     Request::get("/v1/contacts")
+}
+
+/// Fails unless this was forwarded as [`AGENT`]'s, without its credential, and recorded so.
+pub fn assert_allowed(exchange: &Exchange) {
+    assert_eq!(exchange.upstream(RESERVED).expect("forwarded"), [AGENT], "{exchange:?}");
+    assert_eq!(exchange.upstream("authorization").expect("forwarded"), [""; 0], "{exchange:?}");
+    assert!(exchange.record().is_some_and(|record| record["decision"] == "allow"));
 }
 
 /// The policy as Envoy hands it over when it is written in Envoy's own configuration: a

@@ -11,6 +11,7 @@ mod introspection;
 mod keys;
 mod provider;
 mod revocations;
+mod say;
 mod scenario;
 mod shared_limits;
 mod signatures;

@@ -1,19 +1,11 @@
 //! A list of what is taken back, fetched by a real Envoy with two workers.
 
-use std::time::Duration;
-
 use postern_demo::cast::{ADA, SUPPORT_BOT, acting, human};
-use postern_demo::client::Request;
-use postern_demo::clock::wait_for;
 use postern_demo::key_server::{KeyServer, Mood};
 use postern_demo::{Lab, Settings};
 use serde_json::json;
 
-/// How long anything may take that is to happen at all.
-const SOON: Duration = Duration::from_secs(20);
-
-/// Requests after which both workers have had some.
-const OFTEN: usize = 24;
+use crate::say;
 
 fn says(list: &str) -> Mood {
     Mood::Says(200, list.to_owned())
@@ -31,16 +23,8 @@ fn a_kill_switch_stops_one_agent_on_all_workers_and_an_outage_of_the_list_everyb
     let lab = Lab::start(settings).unwrap();
     let bot = acting(SUPPORT_BOT, ADA, "crm.read").sign(&lab.cast.login).unwrap();
     let ada = human(ADA, "crm.read").sign(&lab.cast.login).unwrap();
-    let all_say = |token: &str, code: &str| {
-        (0..OFTEN).all(|_| {
-            let response = lab.send(&Request::get("/v1/contacts").bearer(token)).unwrap();
-            response.code().unwrap_or("allow".to_owned()) == code
-        })
-    };
-    let becomes = |token: &str, code: &str| {
-        let settled = || Ok(all_say(token, code).then_some(()));
-        wait_for(code, SOON, settled).unwrap_or_else(|_| panic!("{}", lab.envoy.log_tail()));
-    };
+    let all_say = |token: &str, code: &str| say::all(&lab, token, code);
+    let becomes = |token: &str, code: &str| say::in_the_end(&lab, token, code);
     // The first of them waited for the list.
     assert!(all_say(&ada, "allow") && all_say(&bot, "allow"), "{}", lab.envoy.log_tail());
 

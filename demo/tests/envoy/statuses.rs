@@ -1,20 +1,13 @@
 //! What became of tokens, as their issuer publishes it, fetched by a real Envoy with two workers.
 
-use std::time::Duration;
-
 use postern_cli::mint::StatusList;
 use postern_demo::cast::{ADA, LOGIN, human};
-use postern_demo::client::Request;
-use postern_demo::clock::{now, wait_for};
+use postern_demo::clock::now;
 use postern_demo::key_server::{KeyServer, Mood};
 use postern_demo::{Lab, Settings};
 use serde_json::json;
 
-/// How long anything may take that is to happen at all.
-const SOON: Duration = Duration::from_secs(20);
-
-/// Requests after which both workers have had some.
-const OFTEN: usize = 24;
+use crate::say;
 
 #[test]
 fn a_token_that_its_issuer_takes_back_in_a_list_is_refused_by_all_workers() {
@@ -34,16 +27,8 @@ fn a_token_that_its_issuer_takes_back_in_a_list_is_refused_by_all_workers() {
     };
     let plain = human(ADA, "crm.read").sign(&lab.cast.login).unwrap();
     let (one, other) = (token(70_000), token(70_001));
-    let all_say = |token: &str, code: &str| {
-        (0..OFTEN).all(|_| {
-            let response = lab.send(&Request::get("/v1/contacts").bearer(token)).unwrap();
-            response.code().unwrap_or("allow".to_owned()) == code
-        })
-    };
-    let becomes = |token: &str, code: &str| {
-        let settled = || Ok(all_say(token, code).then_some(()));
-        wait_for(code, SOON, settled).unwrap_or_else(|_| panic!("{}", lab.envoy.log_tail()));
-    };
+    let all_say = |token: &str, code: &str| say::all(&lab, token, code);
+    let becomes = |token: &str, code: &str| say::in_the_end(&lab, token, code);
     // A hundred thousand tokens, of which a few are taken back.
     let publish = |taken: &[usize]| {
         let list = StatusList::new(&server.url(), 1, 100_000, now());

@@ -158,6 +158,12 @@ impl Proxy {
         self.world.borrow().calls.clone()
     }
 
+    /// The only one of them.
+    pub fn the_call(&self) -> Call {
+        let [call] = &self.calls()[..] else { panic!("{:?}", self.calls()) };
+        call.clone()
+    }
+
     /// Answers one of them; what became of requests that were held. `None`: nobody answers.
     pub fn answer(&mut self, call: &Call, answer: Option<(u16, &[u8])>) -> Vec<Exchange> {
         self.world.borrow_mut().calls.retain(|open| open.id != call.id);

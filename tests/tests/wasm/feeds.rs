@@ -26,11 +26,6 @@ fn other() -> Request {
     Request::get("/v1/contacts").bearer(&token)
 }
 
-fn the_call(proxy: &Proxy) -> Call {
-    let [call] = &proxy.calls()[..] else { panic!("{:?}", proxy.calls()) };
-    call.clone()
-}
-
 fn field(call: &Call, name: &str) -> Option<String> {
     let field = call.headers.iter().find(|(field, _)| field == name.as_bytes());
     field.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
@@ -135,7 +130,7 @@ fn rfc8414_3_keys_are_found_by_the_metadata_of_their_issuer() {
             json!({ "discover": "oauth-authorization-server", "cluster": "login" });
         let mut proxy = Proxy::start(profile, Some(policy.to_string().as_bytes()), 2);
         proxy.pass(100);
-        let call = the_call(&proxy);
+        let call = proxy.the_call();
         let path = field(&call, ":path");
         assert_eq!(path.as_deref(), Some("/.well-known/oauth-authorization-server"));
         let keys = |issuer: &str| {

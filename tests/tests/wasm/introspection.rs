@@ -1,6 +1,8 @@
 //! Opaque tokens, by the compiled filter, on every host.
 
-use postern_tests::fixture::{AGENT, AUDIENCE, ISSUER, POLICY, allowed, denied, document};
+use postern_tests::fixture::{
+    AGENT, AUDIENCE, ISSUER, POLICY, allowed, assert_allowed, denied, document,
+};
 use postern_tests::wasm_host::{Call, Exchange, Fault, Outcome, Profile, Proxy, Request, START};
 use serde_json::{Value, json};
 
@@ -54,17 +56,6 @@ fn yes(body: &str) -> Option<(u16, &[u8])> {
     Some((200, body.as_bytes()))
 }
 
-fn the_call(proxy: &Proxy) -> Call {
-    let [call] = &proxy.calls()[..] else { panic!("{:?}", proxy.calls()) };
-    call.clone()
-}
-
-fn assert_allowed(exchange: &Exchange) {
-    assert_eq!(exchange.upstream("x-postern-agent").unwrap(), [AGENT], "{exchange:?}");
-    assert_eq!(exchange.upstream("authorization").unwrap(), [""; 0], "{exchange:?}");
-    assert!(exchange.record().is_some_and(|record| record["decision"] == "allow"));
-}
-
 fn assert_not_ready(exchange: &Exchange) {
     assert_eq!((exchange.status(), exchange.code().as_deref()), (Some(503), Some("not_ready")));
     assert_eq!(exchange.answer("retry-after").as_deref(), Some("1"));
@@ -76,7 +67,7 @@ fn a_request_is_held_until_the_issuer_has_said_what_its_token_is() {
         let mut proxy = proxy(profile, 1);
         assert_eq!(proxy.request(&opaque("op-1")).outcome, Outcome::Held);
         // At once, and no tick had to come.
-        let call = the_call(&proxy);
+        let call = proxy.the_call();
         let field = |name: &str| {
             let mut all = call.headers.iter().filter(|(field, _)| field == name.as_bytes());
             all.next().map(|(_, value)| String::from_utf8_lossy(value).into_owned())
@@ -101,7 +92,7 @@ fn an_inactive_token_is_refused_as_soon_as_that_is_known_and_then_at_once() {
     for profile in HOLDING {
         let mut proxy = proxy(profile, 1);
         assert_eq!(proxy.request(&opaque("op-1")).outcome, Outcome::Held);
-        let call = the_call(&proxy);
+        let call = proxy.the_call();
         let woken = proxy.answer(&call, INACTIVE);
         assert_eq!(woken[0].status(), Some(401));
         assert_eq!(woken[0].code().as_deref(), Some("invalid_token"));
@@ -133,7 +124,7 @@ fn all_who_come_with_one_token_wait_for_one_question_and_are_woken_together() {
 fn who_waits_for_one_token_is_not_woken_by_the_answers_about_others() {
     let mut proxy = proxy(Profile::Envoy, 1);
     assert_eq!(proxy.request(&opaque("op-1")).outcome, Outcome::Held);
-    let first = the_call(&proxy);
+    let first = proxy.the_call();
     for number in 0..40 {
         assert_eq!(proxy.request(&opaque(&format!("bad-{number}"))).outcome, Outcome::Held);
         let calls = proxy.calls();
@@ -157,7 +148,7 @@ fn an_answer_comes_even_if_the_request_that_led_to_the_question_has_gone() {
         let mut proxy = proxy(profile, 1);
         assert_eq!(proxy.request(&opaque("op-1")).outcome, Outcome::Held);
         proxy.hang_up(0);
-        let call = the_call(&proxy);
+        let call = proxy.the_call();
         assert_eq!(proxy.request(&opaque("op-1")).outcome, Outcome::Held);
         assert_eq!(proxy.calls().len(), 1, "it is asked once");
         woken_as_allowed(&mut proxy, &call);
@@ -184,7 +175,7 @@ fn whatever_the_issuer_does_instead_of_an_answer_is_a_503_at_once() {
         for answer in answers {
             let mut proxy = proxy(profile, 1);
             assert_eq!(proxy.request(&opaque("op-1")).outcome, Outcome::Held);
-            let call = the_call(&proxy);
+            let call = proxy.the_call();
             let woken = proxy.answer(&call, answer);
             assert_not_ready(&woken[0]);
             assert_not_ready(&proxy.request(&opaque("op-1")));
@@ -192,7 +183,7 @@ fn whatever_the_issuer_does_instead_of_an_answer_is_a_503_at_once() {
             assert_eq!(proxy.request(&allowed()).status(), Some(200), "who signs is not asked");
             proxy.advance(1);
             assert_eq!(proxy.request(&opaque("op-1")).outcome, Outcome::Held);
-            let call = the_call(&proxy);
+            let call = proxy.the_call();
             woken_as_allowed(&mut proxy, &call);
         }
     }
@@ -203,7 +194,7 @@ fn nobody_is_held_for_longer_than_the_policy_says_and_a_late_answer_serves_the_n
     for profile in HOLDING {
         let mut proxy = proxy(profile, 1);
         assert_eq!(proxy.request(&opaque("op-1")).outcome, Outcome::Held);
-        let call = the_call(&proxy);
+        let call = proxy.the_call();
         let woken = proxy.pass(4_000);
         let [(after, exchange)] = &woken[..] else { panic!("{woken:?}") };
         assert!((2_000..2_100).contains(after), "{after} ms");
@@ -218,7 +209,7 @@ fn when_nobody_waits_a_worker_that_can_hold_requests_is_not_ticked() {
     for profile in HOLDING {
         let mut proxy = proxy(profile, 1);
         assert_eq!(proxy.request(&opaque("op-1")).outcome, Outcome::Held);
-        let call = the_call(&proxy);
+        let call = proxy.the_call();
         woken_as_allowed(&mut proxy, &call);
         proxy.pass(100);
         proxy.worker(0).fail("proxy_get_current_time_nanoseconds", Fault::Trap);
@@ -240,7 +231,7 @@ fn where_no_request_can_be_held_the_next_one_finds_the_answer() {
             assert_not_ready(&proxy.request(&opaque(token)));
             // In time for whoever comes back after the second that they were told.
             proxy.pass(300);
-            let call = the_call(&proxy);
+            let call = proxy.the_call();
             assert_not_ready(&proxy.request(&opaque(token)));
             assert!(proxy.answer(&call, answer).is_empty());
             let exchange = proxy.request(&opaque(token));
@@ -264,7 +255,7 @@ fn an_upstream_that_is_not_there_is_told_of_and_who_waits_is_answered_soon() {
     proxy.upstream("login", true);
     proxy.advance(1);
     assert_eq!(proxy.request(&opaque("op-1")).outcome, Outcome::Held);
-    let call = the_call(&proxy);
+    let call = proxy.the_call();
     woken_as_allowed(&mut proxy, &call);
 }
 
@@ -292,14 +283,14 @@ fn no_token_and_no_secret_is_ever_logged() {
 fn another_policy_asks_anew_and_does_not_take_what_the_old_one_asked() {
     let mut proxy = proxy(Profile::Envoy, 1);
     assert_eq!(proxy.request(&opaque("op-1")).outcome, Outcome::Held);
-    let old = the_call(&proxy);
+    let old = proxy.the_call();
     let mut policy = asking();
     policy["revision"] = json!("fixture-2");
     policy["issuers"][0]["clients"] = json!(["somebody-else"]);
     assert!(proxy.reload(policy.to_string()));
     assert!(proxy.answer(&old, yes(&active())).is_empty());
     assert_eq!(proxy.request(&opaque("op-1")).outcome, Outcome::Held);
-    let call = the_call(&proxy);
+    let call = proxy.the_call();
     let woken = proxy.answer(&call, yes(&active()));
     assert_eq!(woken[0].code().as_deref(), Some("wrong_audience"));
     // Whoever came under the old policy is answered in time, and not let through.
@@ -313,7 +304,7 @@ fn random_tokens_are_each_asked_about_once_and_cost_no_memory() {
     let mut send = |number: u32| {
         let request = opaque(&format!("{number}-{}", "x".repeat(2_000)));
         assert_eq!(proxy.request(&request).outcome, Outcome::Held);
-        let call = the_call(&proxy);
+        let call = proxy.the_call();
         assert_eq!(proxy.answer(&call, INACTIVE)[0].status(), Some(401));
         assert_eq!(proxy.request(&request).status(), Some(401));
         proxy.take_log();
@@ -351,7 +342,7 @@ fn a_remembered_opaque_token_costs_what_a_remembered_jwt_does() {
     };
     let mut asked = proxy(Profile::Envoy, 1);
     assert_eq!(asked.request(&opaque("op-1")).outcome, Outcome::Held);
-    let call = the_call(&asked);
+    let call = asked.the_call();
     woken_as_allowed(&mut asked, &call);
     let (opaque, jwt) =
         (warm(asked, &opaque("op-1")), warm(Proxy::new(Profile::Envoy, &*POLICY), &allowed()));
@@ -366,10 +357,10 @@ fn a_host_that_calls_back_in_the_midst_of_every_call_gets_the_same_answers() {
         let mut proxy = proxy(profile, 1);
         proxy.worker(0).interrupt();
         assert_eq!(proxy.request(&opaque("op-1")).outcome, Outcome::Held);
-        let call = the_call(&proxy);
+        let call = proxy.the_call();
         woken_as_allowed(&mut proxy, &call);
         assert_eq!(proxy.request(&opaque("op-2")).outcome, Outcome::Held);
-        let call = the_call(&proxy);
+        let call = proxy.the_call();
         assert_eq!(proxy.answer(&call, INACTIVE)[0].status(), Some(401));
         assert_eq!(proxy.request(&opaque("op-3")).outcome, Outcome::Held);
         assert_not_ready(&proxy.pass(2_100)[0].1);

@@ -1,8 +1,8 @@
 //! Keys that are fetched, by the compiled filter, on every host.
 
 use postern_cli::mint::{Algorithm, PrivateKey, key_set};
-use postern_tests::fixture::{AGENT, KEY, POLICY, REMOTE, allowed, denied, remote, token};
-use postern_tests::wasm_host::{Call, Exchange, Outcome, Profile, Proxy, Request};
+use postern_tests::fixture::{KEY, POLICY, REMOTE, allowed, assert_allowed, denied, remote, token};
+use postern_tests::wasm_host::{Outcome, Profile, Proxy, Request};
 
 /// Hosts on which a request can be held.
 const HOLDING: [Profile; 2] = [Profile::Envoy, Profile::ProxyWasmHost];
@@ -24,20 +24,9 @@ fn stranger() -> (PrivateKey, Request) {
 fn ready(profile: Profile, workers: usize) -> Proxy {
     let mut proxy = Proxy::start(profile, Some(REMOTE.as_bytes()), workers);
     proxy.pass(100);
-    let call = the_call(&proxy);
+    let call = proxy.the_call();
     assert!(proxy.answer(&call, Some((200, keys([&*KEY]).as_bytes()))).is_empty());
     proxy
-}
-
-fn the_call(proxy: &Proxy) -> Call {
-    let [call] = &proxy.calls()[..] else { panic!("{:?}", proxy.calls()) };
-    call.clone()
-}
-
-fn assert_allowed(exchange: &Exchange) {
-    assert_eq!(exchange.upstream("x-postern-agent").unwrap(), [AGENT], "{exchange:?}");
-    assert_eq!(exchange.upstream("authorization").unwrap(), [""; 0], "{exchange:?}");
-    assert!(exchange.record().is_some_and(|record| record["decision"] == "allow"));
 }
 
 #[test]
@@ -46,7 +35,7 @@ fn keys_are_fetched_soon_after_the_start_by_one_of_the_workers_and_never_while_c
         let mut proxy = Proxy::start(profile, Some(REMOTE.as_bytes()), 3);
         assert!(proxy.configured && proxy.calls().is_empty(), "{profile:?}");
         proxy.pass(100);
-        let call = the_call(&proxy);
+        let call = proxy.the_call();
         let field = |name: &str| {
             let mut all = call.headers.iter().filter(|(field, _)| field == name.as_bytes());
             all.next().map(|(_, value)| String::from_utf8_lossy(value).into_owned())
@@ -73,7 +62,7 @@ fn a_request_that_comes_before_the_keys_is_held_until_they_are_there() {
         assert_eq!(proxy.request_on(1, &allowed()).outcome, Outcome::Held);
         assert_eq!(proxy.request_on(1, &denied()).status(), Some(401));
         assert!(proxy.pass(300).is_empty());
-        let call = the_call(&proxy);
+        let call = proxy.the_call();
         let mut woken = proxy.answer(&call, Some((200, keys([&*KEY]).as_bytes())));
         // The worker that did not ask notices by its next tick.
         woken.extend(proxy.pass(60).into_iter().map(|(_, one)| one));
@@ -117,13 +106,13 @@ fn a_provider_that_fails_at_first_is_asked_again_in_time_for_who_is_held() {
             waited += 10;
         }
         assert!(waited <= 1_100, "{waited} ms");
-        let call = the_call(&proxy);
+        let call = proxy.the_call();
         assert!(proxy.answer(&call, answer).is_empty());
     }
     while proxy.calls().is_empty() {
         assert!(proxy.pass(10).is_empty());
     }
-    let call = the_call(&proxy);
+    let call = proxy.the_call();
     let woken = proxy.answer(&call, Some((200, keys([&*KEY]).as_bytes())));
     assert_allowed(&woken[0]);
 }
@@ -139,7 +128,7 @@ fn when_the_keys_are_rotated_the_first_tokens_wait_for_them_and_none_is_refused(
             assert_eq!(proxy.request_on(worker, &request).outcome, Outcome::Held);
         }
         assert!(proxy.pass(60).is_empty());
-        let call = the_call(&proxy);
+        let call = proxy.the_call();
         let mut woken = proxy.answer(&call, Some((200, keys([&*KEY, &new]).as_bytes())));
         woken.extend(proxy.pass(60).into_iter().map(|(_, one)| one));
         assert_eq!(woken.len(), 2);
@@ -159,7 +148,7 @@ fn a_key_that_the_provider_does_not_have_either_is_refused_as_soon_as_that_is_kn
         proxy.pass(5_000);
         assert_eq!(proxy.request(&request).outcome, Outcome::Held);
         proxy.pass(60);
-        let call = the_call(&proxy);
+        let call = proxy.the_call();
         let woken = proxy.answer(&call, Some((200, keys([&*KEY]).as_bytes())));
         assert_eq!(woken[0].code().as_deref(), Some("unknown_key"));
         assert_eq!(woken[0].status(), Some(401));
@@ -203,7 +192,7 @@ fn a_client_that_goes_away_while_it_is_held_leaves_nothing_behind() {
         proxy.hang_up(0);
     }
     proxy.pass(100);
-    let call = the_call(&proxy);
+    let call = proxy.the_call();
     assert!(proxy.answer(&call, Some((200, keys([&*KEY]).as_bytes()))).is_empty());
     assert_eq!(proxy.request(&allowed()).status(), Some(200));
 }
@@ -228,7 +217,7 @@ fn whatever_the_provider_answers_the_keys_that_are_there_stay() {
                 proxy.pass(1_000);
                 proxy.advance(50);
             }
-            let call = the_call(&proxy);
+            let call = proxy.the_call();
             proxy.take_log();
             proxy.answer(&call, answer);
             let log = proxy.take_log();
@@ -256,7 +245,7 @@ fn a_cluster_that_is_not_there_yet_is_told_of_and_tried_again() {
     assert!(proxy.take_log().iter().any(|(_, line)| line.contains("cluster")));
     proxy.upstream("login", true);
     proxy.pass(1_100);
-    let call = the_call(&proxy);
+    let call = proxy.the_call();
     assert_allowed(&proxy.answer(&call, Some((200, keys([&*KEY]).as_bytes())))[0]);
 }
 
@@ -277,7 +266,7 @@ fn another_policy_has_the_keys_at_once() {
 fn a_policy_that_replaces_another_amid_a_fetch_fetches_for_itself() {
     let mut proxy = Proxy::new(Profile::Envoy, &*REMOTE);
     proxy.pass(100);
-    let lost = the_call(&proxy);
+    let lost = proxy.the_call();
     assert!(proxy.reload(&*REMOTE));
     assert_eq!(proxy.request(&allowed()).outcome, Outcome::Held);
     proxy.pass(100);
@@ -294,11 +283,11 @@ fn whether_keys_are_there_and_how_old_they_are_can_be_watched() {
             |proxy: &Proxy, what| proxy.gauges()[&format!("postern.keys.0.login_example.{what}")];
         proxy.pass(1_100);
         assert_eq!(gauge(&proxy, "ready"), 0, "{profile:?}");
-        let call = the_call(&proxy);
+        let call = proxy.the_call();
         proxy.answer(&call, None);
         proxy.pass(1_200);
         assert_eq!(gauge(&proxy, "failures"), 1, "{profile:?}");
-        let call = the_call(&proxy);
+        let call = proxy.the_call();
         proxy.answer(&call, Some((200, keys([&*KEY]).as_bytes())));
         proxy.pass(30_000);
         assert_eq!(gauge(&proxy, "ready"), 1, "{profile:?}");
