@@ -75,6 +75,7 @@ impl Equivalent<Key> for KeyRef<'_> {
 
 impl Agents {
     /// Reads the registry; what is wrong goes to `problems`.
+    #[inline(never)]
     pub(super) fn compile(
         written: BTreeMap<String, wire::Agent>,
         unregistered: wire::UnregisteredAgents,

@@ -33,6 +33,7 @@ const TAKEN: [&str; 6] =
     ["authorization", "cookie", "dpop", "host", "x-forwarded-client-cert", "x-request-id"];
 
 /// Reads the keys; what is wrong goes to `problems`.
+#[inline(never)]
 pub(super) fn compile(
     written: wire::ApiKeys,
     firewall: &Firewall,

@@ -87,6 +87,7 @@ fn is_text(text: &str) -> bool {
 
 impl Attributes {
     /// Reads them; what is wrong goes to `problems`.
+    #[inline(never)]
     pub(super) fn compile(
         written: BTreeMap<String, wire::Attribute>,
         hops: &[String],

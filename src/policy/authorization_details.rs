@@ -61,6 +61,7 @@ impl DetailType {
 }
 
 /// Reads them; what is wrong goes to `problems`.
+#[inline(never)]
 pub(super) fn compile(
     written: BTreeMap<String, wire::AuthorizationDetail>,
     permissions: &Permissions,

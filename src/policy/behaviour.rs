@@ -30,6 +30,7 @@ pub struct Behaviour {
 
 impl Behaviour {
     /// Reads it; what is wrong goes to `problems`.
+    #[inline(never)]
     pub(super) fn compile(written: wire::Behaviour, problems: &mut Problems) -> Self {
         let wire::Behaviour { per, interval, learning, memory } = written;
         let place = Path::root().join("behaviour");

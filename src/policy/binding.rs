@@ -47,6 +47,7 @@ impl Required {
     }
 
     /// Resolves what issuers and scopes require.
+    #[inline(never)]
     pub(super) fn compile(
         issuers: Vec<(String, Option<wire::RequireBinding>)>,
         scopes: &BTreeMap<String, wire::Scope>,
@@ -75,6 +76,7 @@ pub(super) const fn bindings(required: wire::RequireBinding) -> Bindings {
 }
 
 /// Reads how bindings are checked; what is wrong goes to `problems`.
+#[inline(never)]
 pub(super) fn compile(file: &wire::File, problems: &mut Problems) -> Checks {
     check_requirements(file, problems);
     let Some(wire::Binding { dpop, mtls }) = &file.binding else { return Checks::default() };

@@ -47,6 +47,7 @@ pub enum Matches {
 }
 
 /// Reads the rules; what is wrong goes to `problems`.
+#[inline(never)]
 pub(super) fn compile(
     written: Option<Vec<wire::Caller>>,
     problems: &mut Problems,

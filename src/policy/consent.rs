@@ -39,6 +39,7 @@ pub struct Consent {
 
 impl Consent {
     /// Reads it; what is wrong goes to `problems`.
+    #[inline(never)]
     pub(super) fn compile(
         written: wire::Consent,
         trusted: &Trusted,

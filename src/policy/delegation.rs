@@ -18,6 +18,7 @@ pub struct Delegation {
 
 impl Delegation {
     /// Reads it; what is wrong goes to `problems`.
+    #[inline(never)]
     pub(super) fn compile(
         written: wire::Delegation,
         agents: &Agents,

@@ -57,6 +57,7 @@ pub(super) struct About<'a> {
 impl Elevations {
     /// Reads them; what is wrong goes to `problems`. Without a `scope` for their conditions there
     /// must be none.
+    #[inline(never)]
     pub(super) fn compile(
         written: Vec<wire::Grant>,
         about: &About<'_>,

@@ -99,6 +99,7 @@ impl Trusted {
 
     /// Reads the issuers; what is wrong, or odd, goes to `problems`. There must be one, unless callers
     /// have something else than tokens.
+    #[inline(never)]
     pub(super) fn compile(
         written: Vec<wire::Issuer>,
         is_needed: bool,

@@ -12,6 +12,7 @@ pub struct Lifetimes {
 }
 
 impl Lifetimes {
+    #[inline(never)]
     pub(super) fn compile(scopes: &BTreeMap<String, wire::Scope>) -> Self {
         let longest = |(name, scope): (&String, &wire::Scope)| {
             scope.max_token_lifetime.map(|longest| (name.clone(), longest.get()))

@@ -155,6 +155,7 @@ pub(super) struct About<'a, 's> {
 }
 
 /// Reads the limits of one class; what is wrong goes to `problems`.
+#[inline(never)]
 pub(super) fn compile(
     written: Vec<wire::Limit>,
     class: Class,

@@ -97,6 +97,7 @@ pub enum Access {
 
 /// Reads the routes into the table; what is wrong goes to `problems`. `metadata` is the path at
 /// which Postern answers itself.
+#[inline(never)]
 pub(super) fn compile(
     written: Vec<wire::Route>,
     metadata: Option<&Pattern>,

@@ -39,6 +39,7 @@ pub enum Role {
 
 impl Organizations {
     /// Reads them; what is wrong goes to `problems`, and what is not known counts for nothing.
+    #[inline(never)]
     pub(super) fn compile(
         written: BTreeMap<String, wire::Organization>,
         roles: &Roles,

@@ -42,8 +42,14 @@ impl fmt::Display for Severity {
 ///     "routes[3].permission: unknown permission `contacts:raed`; did you mean `contacts:read`?",
 /// );
 /// ```
+///
+/// It is no larger than a pointer: hundreds of places make one, and each that moves it costs the filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct Problem(Box<Content>);
+
+/// What a [`Problem`] says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
     /// Whether the policy can be used all the same.
     pub severity: Severity,
     /// Which value it is about.
@@ -55,7 +61,7 @@ pub struct Problem {
     /// What to do about it.
     pub help: Option<String>,
     /// Where in its value it is, if that is known.
-    pub inside: Option<Box<Inside>>,
+    pub inside: Option<Inside>,
 }
 
 /// A place in a value that is a text.
@@ -70,25 +76,25 @@ pub struct Inside {
 impl Problem {
     /// An error at the top of the document.
     pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Error,
-            path: Path::root(),
-            place: None,
-            message: message.into(),
-            help: None,
-            inside: None,
-        }
+        Self::of(Severity::Error, message.into())
     }
 
     /// A warning at the top of the document.
     pub fn warning(message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, ..Self::new(message) }
+        Self::of(Severity::Warning, message.into())
+    }
+
+    fn of(severity: Severity, message: String) -> Self {
+        let path = Path::root();
+        let content = Content { severity, path, place: None, message, help: None, inside: None };
+        Self(Box::new(content))
     }
 
     /// This problem with advice.
     #[must_use]
-    pub fn help(self, help: impl Into<String>) -> Self {
-        Self { help: Some(help.into()), ..self }
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.0.help = Some(help.into());
+        self
     }
 
     /// This problem with the nearest known name as advice, if one is near.
@@ -102,32 +108,36 @@ impl Problem {
 
     /// This problem so many bytes into a value that is this text.
     #[must_use]
-    pub fn inside(self, text: &str, at: usize) -> Self {
-        Self { inside: Some(Box::new(Inside { text: text.to_owned(), at })), ..self }
+    pub fn inside(mut self, text: &str, at: usize) -> Self {
+        self.0.inside = Some(Inside { text: text.to_owned(), at });
+        self
     }
 
     /// This problem at `path`, wherever it was.
     #[must_use]
-    pub fn at(self, path: Path) -> Self {
-        Self { path, ..self }
+    #[inline(never)]
+    pub fn at(mut self, path: Path) -> Self {
+        self.0.path = path;
+        self
     }
 
     /// This problem as seen from one level further out.
     #[must_use]
     pub fn under(mut self, step: impl Into<Segment>) -> Self {
-        self.path.0.insert(0, step.into());
+        self.0.path.0.insert(0, step.into());
         self
     }
 
     /// This problem with its place in the text.
     #[must_use]
-    pub fn placed(self, place: Option<Place>) -> Self {
-        Self { place, ..self }
+    pub fn placed(mut self, place: Option<Place>) -> Self {
+        self.0.place = place;
+        self
     }
 
     /// The problem on one line as compilers print it: `policy.yaml:12:5: error: …`.
     pub fn in_file(&self, file: &str) -> String {
-        let Self { severity, place, .. } = self;
+        let Content { severity, place, .. } = &*self.0;
         match place {
             Some(Place { line, column }) => {
                 format!("{file}:{line}:{column}: {severity}: {}", self.statement())
@@ -144,6 +154,14 @@ impl Problem {
         };
         let help = self.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
         format!("{path}{}{help}", self.message)
+    }
+}
+
+impl std::ops::Deref for Problem {
+    type Target = Content;
+
+    fn deref(&self) -> &Content {
+        &self.0
     }
 }
 
@@ -173,6 +191,7 @@ impl Problems {
     }
 
     /// One more.
+    #[inline(never)]
     pub fn add(&mut self, problem: Problem) {
         self.fatal |= problem.severity == Severity::Error;
         if self.kept.len() < MAX_PROBLEMS {

@@ -26,6 +26,7 @@ pub struct Resource {
 
 impl Resource {
     /// Reads the resource; what is wrong goes to `problems`.
+    #[inline(never)]
     pub(super) fn compile<'a>(
         written: wire::Resource,
         issuers: impl Iterator<Item = &'a str>,

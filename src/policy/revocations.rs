@@ -152,6 +152,7 @@ pub(super) fn subscribe(
 }
 
 /// Reads what is taken back; what is wrong, or does nothing, goes to `problems`.
+#[inline(never)]
 pub(super) fn compile(
     written: wire::Revocations,
     (trusted, agents, api_keys): (&Trusted, &Agents, Option<&ApiKeys>),

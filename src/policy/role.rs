@@ -30,6 +30,7 @@ pub struct Roles {
 
 impl Roles {
     /// Reads the roles and flattens them; what is wrong goes to `problems`.
+    #[inline(never)]
     pub(super) fn compile(
         written: &BTreeMap<String, wire::Role>,
         permissions: &mut Permissions,

@@ -40,6 +40,7 @@ pub struct StepUps(HashMap<PermissionId, StepUp>);
 
 impl StepUps {
     /// Reads them; what is wrong goes to `problems`.
+    #[inline(never)]
     pub(super) fn compile(
         written: BTreeMap<String, wire::StepUp>,
         permissions: &Permissions,

@@ -40,6 +40,7 @@ fn length(count: usize) -> String {
 impl<'v> SeqAccess<'v> for &mut Elements<'v> {
     type Error = Error;
 
+    #[inline(never)]
     fn next_element_seed<S: DeserializeSeed<'v>>(
         &mut self,
         seed: S,
@@ -79,6 +80,7 @@ impl<'v> MapAccess<'v> for Members<'v> {
         seed.deserialize(Key(key)).map(Some).map_err(|error| error.under(key.as_str()))
     }
 
+    #[inline(never)]
     fn next_value_seed<S: DeserializeSeed<'v>>(&mut self, seed: S) -> Result<S::Value, Error> {
         let (key, value) = self
             .current
@@ -179,6 +181,7 @@ impl<'v> VariantAccess<'v> for Choice<'v> {
         }
     }
 
+    #[inline(never)]
     fn newtype_variant_seed<S: DeserializeSeed<'v>>(self, seed: S) -> Result<S::Value, Error> {
         seed.deserialize(Reader(self.content()?)).map_err(|error| self.locate(error))
     }

@@ -12,7 +12,7 @@ const MAX_LISTED: usize = 12;
 
 /// A [`Problem`] on its way out, gaining a step of its path at each level.
 #[derive(Debug)]
-pub(super) struct Error(Box<Problem>);
+pub(super) struct Error(Problem);
 
 impl Error {
     /// A value that is there and says nothing.
@@ -28,13 +28,13 @@ impl Error {
 
 impl From<Problem> for Error {
     fn from(problem: Problem) -> Self {
-        Self(Box::new(problem))
+        Self(problem)
     }
 }
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        *error.0
+        error.0
     }
 }
 
