@@ -24,6 +24,7 @@ mod invalid;
 mod node;
 mod parse;
 mod pattern;
+mod settle;
 mod text;
 mod time;
 mod types;
@@ -45,7 +46,7 @@ pub const MAX_DEPTH: usize = 64;
 pub const MAX_LOCALS: usize = 4;
 
 /// An expression that is ready to be evaluated.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Program {
     root: node::Node,
 }
@@ -59,6 +60,22 @@ pub trait Names {
     ///
     /// What is wrong with the name.
     fn resolve(&mut self, first: &str, fields: &[&str]) -> Result<Variable, Unknown>;
+
+    /// Whether the value of a variable is the same for many evaluations: what such variables alone decide
+    /// is worked out once for them all.
+    fn is_settled(&self, _id: u16) -> bool {
+        false
+    }
+
+    /// Takes a part of an expression that is decided by settled variables alone: where [`Facts::settled`]
+    /// finds it.
+    ///
+    /// # Errors
+    ///
+    /// The part, where there is no room for more: it is evaluated with the rest each time.
+    fn settle(&mut self, part: Program) -> Result<u16, Program> {
+        Err(part)
+    }
 }
 
 /// A variable, and what it is.
@@ -91,6 +108,24 @@ pub trait Facts {
     ///
     /// [`Failure::Missing`] where there is none, and others where it is not what it should be.
     fn value(&self, id: u16) -> Result<Value<'_>, Failure>;
+
+    /// Whether the value of a variable is this text.
+    ///
+    /// # Errors
+    ///
+    /// As of [`value`](Self::value).
+    fn is_text(&self, id: u16, text: &str) -> Result<bool, Failure> {
+        Ok(matches!(self.value(id)?, Value::Text(value) if value == text))
+    }
+
+    /// Whether the part that [`Names::settle`] took to this place is true.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] where it is neither true nor false.
+    fn settled(&self, _place: u16) -> Result<bool, Failure> {
+        Err(Failure::Missing)
+    }
 }
 
 impl Program {
@@ -100,7 +135,8 @@ impl Program {
     ///
     /// Where it is wrong first, and how.
     pub fn compile(source: &str, names: &mut dyn Names) -> Result<Self, Invalid> {
-        Self::compile_as(source, names, &Type::Bool, "what is true or false")
+        let Self { root } = Self::compile_as(source, names, &Type::Bool, "what is true or false")?;
+        Ok(Self { root: settle::settle(root, names) })
     }
 
     fn compile_as(

@@ -11,7 +11,7 @@ use hashbrown::{Equivalent, HashMap};
 
 use crate::api_key::ApiKey;
 use crate::audit::{Members, identity};
-use crate::authorize::facts::{self, Known, OfCredential};
+use crate::authorize::facts::{self, Known, OfCredential, Settled};
 use crate::authorize::{self, Grant};
 use crate::binding::{Binding, Unproven};
 use crate::denial::{Denial, Refusal};
@@ -42,6 +42,8 @@ pub struct Session {
     pub attributes: Values,
     /// What the credential settles of what conditions ask.
     pub known: Known,
+    /// What it decides of conditions.
+    pub settled: Settled,
     /// Their bucket in each of the limits of their class, as far as it does not depend on the request.
     pub buckets: Vec<BucketKey>,
     /// By what they are watched, if they are an agent and the policy has agents watched.
@@ -98,12 +100,18 @@ impl Session {
         let members = Members::of_caller(policy, &principal, &attributes, binding, revocation);
         let caller = Caller::Token(principal);
         let known = facts::known(policy, &caller, &attributes);
+        let settled = Settled::none(policy);
         let standing = match (revocation, invalid, &caller) {
             (Some(revocation), ..) => Err(revocation.refusal()),
             (None, Some(denial), _) => Err(denial.into()),
             (None, None, Caller::Key(_)) => Err(Denial::InvalidToken.into()),
             (None, None, Caller::Token(principal)) => {
-                let known = OfCredential { claims: &verified.claims, known: &known };
+                let known = OfCredential {
+                    claims: &verified.claims,
+                    known: &known,
+                    settled: &settled,
+                    vocabulary: &policy.vocabulary,
+                };
                 let organization = principal.organization.as_deref();
                 let controls = authorize::controls(policy, taken, organization);
                 authorize::grant(policy, principal, &known, &controls)
@@ -114,6 +122,7 @@ impl Session {
         Ok(Self {
             attributes,
             known,
+            settled,
             buckets,
             watched,
             zone,
@@ -160,6 +169,7 @@ impl Session {
         Ok(Self {
             attributes: Values::new(),
             known: facts::known(policy, &caller, &Values::new()),
+            settled: Settled::none(policy),
             buckets: key_buckets(policy, key),
             watched: None,
             zone: zone(policy, taken, Some(&key.organization)),
@@ -187,8 +197,13 @@ impl Session {
     }
 
     /// What is known of it before there is a request.
-    pub const fn credential(&self) -> OfCredential<'_> {
-        OfCredential { claims: &self.claims, known: &self.known }
+    pub const fn credential<'a>(&'a self, policy: &'a Policy) -> OfCredential<'a> {
+        OfCredential {
+            claims: &self.claims,
+            known: &self.known,
+            settled: &self.settled,
+            vocabulary: &policy.vocabulary,
+        }
     }
 
     /// Whether as much of it is taken away now as was when it was opened, and that was by `before`.

@@ -1,12 +1,14 @@
 //! What conditions are about: the answers to all that a policy's vocabulary asks.
 
+use std::cell::Cell;
+
 use serde_json::Value as Json;
 
 use super::elevation::Used;
 use crate::behaviour::Scores;
 use crate::cel::{self, Failure, Value};
 use crate::host::Timestamp;
-use crate::policy::{Aspect, Kind, Party, Policy, TOKEN, Variable};
+use crate::policy::{Aspect, Kind, Party, Policy, TOKEN, Variable, Vocabulary};
 use crate::principal::attributes::Values;
 use crate::principal::{Caller, Principal};
 use crate::route::NormalPath;
@@ -14,6 +16,20 @@ use crate::token::Claims;
 
 /// What a credential settles of it, in the order of the vocabulary: nothing where there is nothing.
 pub type Known = Vec<Option<Json>>;
+
+/// What became of the parts of conditions that a credential alone decides, in the order of the
+/// vocabulary: nothing until one is asked for.
+#[derive(Debug, Default)]
+pub struct Settled(Box<[Cell<Option<Truth>>]>);
+
+type Truth = Result<bool, Failure>;
+
+impl Settled {
+    /// None of the parts there are in a policy.
+    pub fn none(policy: &Policy) -> Self {
+        Self(policy.vocabulary.settled().iter().map(|_| Cell::default()).collect())
+    }
+}
 
 /// Works out what a credential settles of what the policy's conditions ask.
 pub fn known(policy: &Policy, caller: &Caller, attributes: &Values) -> Known {
@@ -76,6 +92,10 @@ pub struct OfCredential<'a> {
     pub claims: &'a Claims,
     /// What it settles.
     pub known: &'a Known,
+    /// What it decides.
+    pub settled: &'a Settled,
+    /// What is asked about.
+    pub vocabulary: &'a Vocabulary,
 }
 
 impl cel::Facts for OfCredential<'_> {
@@ -85,6 +105,16 @@ impl cel::Facts for OfCredential<'_> {
         }
         let known = self.known.get(usize::from(id)).and_then(Option::as_ref);
         known.map(Value::from).ok_or(Failure::Missing)
+    }
+
+    fn settled(&self, place: u16) -> Result<bool, Failure> {
+        let decided = self.settled.0.get(usize::from(place)).ok_or(Failure::Missing)?;
+        decided.get().unwrap_or_else(|| {
+            let part = self.vocabulary.settled().get(usize::from(place));
+            let truth = part.ok_or(Failure::Missing).and_then(|part| part.holds(self));
+            decided.set(Some(truth));
+            truth
+        })
     }
 }
 
@@ -156,6 +186,18 @@ impl cel::Facts for Facts<'_> {
             }
             _ => self.credential.value(id),
         }
+    }
+
+    fn is_text(&self, id: u16, text: &str) -> Result<bool, Failure> {
+        match self.policy.vocabulary.get(id) {
+            // What is equal to a text needs no look at whether it is one.
+            Some(Variable::Method) if self.method == text.as_bytes() => Ok(true),
+            _ => Ok(matches!(self.value(id)?, Value::Text(value) if value == text)),
+        }
+    }
+
+    fn settled(&self, place: u16) -> Result<bool, Failure> {
+        self.credential.settled(place)
     }
 }
 

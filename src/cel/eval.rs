@@ -186,8 +186,7 @@ impl<'a> Evaluation<'a, '_> {
             }
             Node::IsText(id, text) => {
                 self.step()?;
-                let value = self.facts.value(*id)?;
-                Ok(matches!(value, Value::Text(one) if *one == **text))
+                self.facts.is_text(*id, text)
             }
             Node::IsOneOf(id, texts) => {
                 self.steps_of(texts.len())?;
@@ -201,6 +200,10 @@ impl<'a> Evaluation<'a, '_> {
                     Err(Failure::Missing) => Ok(false),
                     Err(failure) => Err(failure),
                 }
+            }
+            Node::Settled(place) => {
+                self.step()?;
+                self.facts.settled(*place)
             }
             Node::Ordered(order, both) => {
                 self.step()?;
@@ -338,7 +341,28 @@ impl<'a> Evaluation<'a, '_> {
         })
     }
 
-    fn is_ordered(&mut self, order: Order, [one, two]: &'a [Node; 2]) -> Result<bool, Failure> {
+    fn is_ordered(&mut self, order: Order, both: &'a [Node; 2]) -> Result<bool, Failure> {
+        let ordering = match both {
+            // As conditions on the time mostly are.
+            [Node::Variable(id), Node::Timestamp(than)] => {
+                self.steps_of(2)?;
+                match self.facts.value(*id)? {
+                    Value::Timestamp(moment) => moment.cmp(than),
+                    _ => return Err(Failure::Mistyped),
+                }
+            }
+            [one, two] => self.ordering(one, two)?,
+        };
+        Ok(match order {
+            Order::Less => ordering.is_lt(),
+            Order::LessOrEqual => ordering.is_le(),
+            Order::Greater => ordering.is_gt(),
+            Order::GreaterOrEqual => ordering.is_ge(),
+        })
+    }
+
+    #[inline(never)]
+    fn ordering(&mut self, one: &'a Node, two: &'a Node) -> Result<Ordering, Failure> {
         let (one, two) = (self.operand(one)?, self.operand(two)?);
         let ordering = match (one, two) {
             (Value::Bool(one), Value::Bool(two)) => Some(one.cmp(&two)),
@@ -351,13 +375,7 @@ impl<'a> Evaluation<'a, '_> {
             _ => return Err(Failure::Mistyped),
         };
         // What is no number comes neither before nor after anything.
-        let ordering = ordering.ok_or(Failure::Mistyped)?;
-        Ok(match order {
-            Order::Less => ordering.is_lt(),
-            Order::LessOrEqual => ordering.is_le(),
-            Order::Greater => ordering.is_gt(),
-            Order::GreaterOrEqual => ordering.is_ge(),
-        })
+        ordering.ok_or(Failure::Mistyped)
     }
 
     fn is_in(&mut self, [one, two]: &'a [Node; 2]) -> Result<bool, Failure> {

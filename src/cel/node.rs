@@ -6,7 +6,7 @@ use super::pattern::Pattern;
 use super::value::Moment;
 
 /// A part of an expression.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) enum Node {
     Null,
     Bool(bool),
@@ -44,10 +44,41 @@ pub(super) enum Node {
     Matches(Box<Node>, Pattern),
     /// Looks at each of the first with the second.
     Each(Quantifier, Box<[Node; 2]>),
+    /// What settled variables alone decide.
+    Settled(u16),
+}
+
+impl Node {
+    /// Tells all the variables that it asks for.
+    pub(super) fn each_variable(&self, tell: &mut dyn FnMut(u16)) {
+        let parts = match self {
+            Self::Variable(id) | Self::HasVariable(id) => return tell(*id),
+            Self::IsText(id, _) | Self::IsOneOf(id, _) => return tell(*id),
+            Self::Field(of, _) | Self::HasField(of, _) => std::slice::from_ref(&**of),
+            Self::Not(of) | Self::Negate(of) => std::slice::from_ref(&**of),
+            Self::Unary(_, of) | Self::Matches(of, _) => std::slice::from_ref(&**of),
+            Self::Index(both) | Self::Equal(both) | Self::Unequal(both) => &**both,
+            Self::In(both) | Self::Ordered(_, both) | Self::Arithmetic(_, both) => &**both,
+            Self::Binary(_, both) | Self::Each(_, both) => &**both,
+            Self::Choice(parts) => &**parts,
+            Self::Or(all) | Self::And(all) => all,
+            Self::Null
+            | Self::Bool(_)
+            | Self::Int(_)
+            | Self::Double(_)
+            | Self::Text(_)
+            | Self::Literal(_)
+            | Self::Timestamp(_)
+            | Self::Duration(_)
+            | Self::Local(_)
+            | Self::Settled(_) => &[],
+        };
+        parts.iter().for_each(|part| part.each_variable(tell));
+    }
 }
 
 /// Which of two comes first.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Order {
     Less,
     LessOrEqual,
@@ -55,7 +86,7 @@ pub(super) enum Order {
     GreaterOrEqual,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Arithmetic {
     Add,
     Subtract,
@@ -65,7 +96,7 @@ pub(super) enum Arithmetic {
 }
 
 /// A function of one value.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Unary {
     Size,
     Int,
@@ -78,14 +109,14 @@ pub(super) enum Unary {
 }
 
 /// A function of two strings.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Binary {
     Contains,
     StartsWith,
     EndsWith,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Quantifier {
     Exists,
     All,

@@ -16,12 +16,12 @@ const MAX_GROUPS: usize = 16;
 const MAX_COUNT: u32 = 200;
 
 /// A pattern.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Pattern {
     program: Box<[Step]>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum Step {
     /// Goes on after a character of these.
     One(Set),

@@ -33,7 +33,7 @@ impl Engine {
         seen.behaviour.iter().for_each(|scores| witness.saw(Step::Observed(session, scores)));
         let facts = Facts {
             policy: &self.policy,
-            credential: session.credential(),
+            credential: session.credential(&self.policy),
             attributes: &seen.said,
             method: request.method,
             path,

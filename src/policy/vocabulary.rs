@@ -3,11 +3,14 @@
 use super::attributes::Attributes;
 use super::nearest::nearest;
 use super::problem::quoted;
-use crate::cel::{Names, Type, Unknown, Variable as Resolved};
+use crate::cel::{Names, Program, Type, Unknown, Variable as Resolved};
 use crate::route::{Pattern, Segment};
 
 /// The most different things that the conditions of a policy may ask about.
 const MAX_VARIABLES: usize = 4_096;
+
+/// The most parts of conditions that are worked out once for each credential, and not with each request.
+const MAX_SETTLED: usize = 256;
 
 /// What the token is known by.
 pub(crate) const TOKEN: u16 = 0;
@@ -151,39 +154,47 @@ impl Variable {
 
 /// All that the conditions of a policy ask about: each is known by its place.
 #[derive(Debug)]
-pub struct Vocabulary(Vec<Variable>);
+pub struct Vocabulary {
+    variables: Vec<Variable>,
+    settled: Vec<Program>,
+}
 
 impl Default for Vocabulary {
     fn default() -> Self {
         // INVARIANT: at the place `TOKEN`.
-        Self(vec![Variable::Token])
+        Self { variables: vec![Variable::Token], settled: Vec::new() }
     }
 }
 
 impl Vocabulary {
     /// What is known by `id`.
     pub fn get(&self, id: u16) -> Option<&Variable> {
-        self.0.get(usize::from(id))
+        self.variables.get(usize::from(id))
     }
 
     /// All of it, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Variable> {
-        self.0.iter()
+        self.variables.iter()
+    }
+
+    /// The parts of conditions that the credential alone decides.
+    pub fn settled(&self) -> &[Program] {
+        &self.settled
     }
 
     /// Whether the conditions ask about nothing but tokens.
     pub fn is_of_tokens(&self) -> bool {
-        self.0.len() <= 1
+        self.variables.len() <= 1
     }
 
     fn place(&mut self, variable: Variable) -> Option<u16> {
-        let known = self.0.iter().position(|other| *other == variable);
-        let place = known.unwrap_or(self.0.len());
+        let known = self.variables.iter().position(|other| *other == variable);
+        let place = known.unwrap_or(self.variables.len());
         if known.is_none() {
             if place >= MAX_VARIABLES {
                 return None;
             }
-            self.0.push(variable);
+            self.variables.push(variable);
         }
         u16::try_from(place).ok()
     }
@@ -323,6 +334,25 @@ impl Names for Scope<'_> {
         let message = || format!("the conditions ask about more than {MAX_VARIABLES} things");
         let id = self.vocabulary.place(variable).ok_or_else(|| unknown(0, message()))?;
         Ok(Resolved { id, of, fields })
+    }
+
+    fn is_settled(&self, id: u16) -> bool {
+        let variable = self.vocabulary.get(id);
+        variable.is_some_and(|variable| !variable.is_of_request(self.attributes))
+    }
+
+    fn settle(&mut self, part: Program) -> Result<u16, Program> {
+        let settled = &mut self.vocabulary.settled;
+        let known = settled.iter().position(|other| *other == part);
+        let place = known.unwrap_or(settled.len());
+        match u16::try_from(place) {
+            Ok(place) if known.is_some() => Ok(place),
+            Ok(place) if settled.len() < MAX_SETTLED => {
+                settled.push(part);
+                Ok(place)
+            }
+            _ => Err(part),
+        }
     }
 }
 

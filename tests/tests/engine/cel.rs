@@ -8,7 +8,7 @@ mod patterns;
 
 use postern::cel::Program;
 
-use self::facts::Facts;
+use self::facts::{Facts, Parted};
 use self::generator::Generator;
 use self::other::Other;
 
@@ -50,17 +50,22 @@ const EXPRESSIONS: u64 = 20_000;
 
 #[test]
 fn every_difference_from_another_implementation_is_a_known_one() {
-    let (mut compiled, mut held, mut failed) = (0_u32, 0_u32, 0_u32);
+    let (mut compiled, mut held, mut failed, mut parted) = (0_u32, 0_u32, 0_u32, 0_u32);
     let mut explained = [0_u32; DIFFERENCES.len()];
     for seed in 0..EXPRESSIONS {
         let mut generator = Generator::new(seed);
         let source = generator.condition();
         let Ok(program) = Program::compile(&source, &mut facts::Known) else { continue };
         compiled += 1;
+        let mut parts = Parted::default();
+        let apart = Program::compile(&source, &mut parts).unwrap();
+        parted += u32::from(!parts.is_empty());
         let other = Other::compile(&source);
         for _ in 0..3 {
             let facts = Facts::of(&mut generator);
             let ours = program.holds(&facts).map_or(Outcome::Fails, Outcome::Holds);
+            let in_parts = apart.holds(&parts.of(&facts)).map_or(Outcome::Fails, Outcome::Holds);
+            assert_eq!(in_parts, ours, "`{source}` of {}, taken apart", facts.text());
             let theirs = other.outcome(&facts);
             held += u32::from(ours == Outcome::Holds(true));
             failed += u32::from(ours == Outcome::Fails);
@@ -78,7 +83,12 @@ fn every_difference_from_another_implementation_is_a_known_one() {
     for (difference, count) in DIFFERENCES.iter().zip(explained) {
         assert!(count > 0, "nothing differs any more because {}", difference.why);
     }
-    println!("{compiled} of {EXPRESSIONS} compiled, {held} held, {failed} failed, {explained:?}");
-    assert!(compiled > 14_000 && held > 10_000 && failed > 10_000, "too few to mean anything");
+    println!(
+        "{compiled} of {EXPRESSIONS} compiled, {held} held, {failed} failed, {parted} parted, {explained:?}"
+    );
+    assert!(
+        compiled > 14_000 && held > 10_000 && failed > 10_000 && parted > 10_000,
+        "too few to mean anything"
+    );
     assert!(explained.iter().sum::<u32>() < 100, "they differ too often: {explained:?}");
 }

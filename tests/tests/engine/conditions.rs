@@ -220,6 +220,56 @@ fn a_condition_on_the_request_is_asked_again_with_each_though_the_token_is_remem
 }
 
 #[test]
+fn what_a_token_alone_decides_is_decided_for_each_token_and_beside_what_the_request_does() {
+    let gate = Gate::new(&on_writing(
+        "request.headers['x-ticket'] == 'T-1' && user.subject == 'ada' && token.level > 2 \
+         || request.headers['x-ticket'] == 'T-9'",
+    ));
+    let of = |subject, level| {
+        let token = token(subject, "web-app", "crm.write").roles(&["editor"]).actor("support-bot");
+        compact(&token.claim("level", level))
+    };
+    let [ada, low, bob, odd] =
+        [of("ada", json!(3)), of("ada", json!(2)), of("bob", json!(3)), of("ada", json!("3"))];
+    for _ in 0..2 {
+        for (bearer, ticket, expected) in [
+            (&ada, "T-1", "allow"),
+            (&ada, "T-2", "condition_failed"),
+            (&ada, "T-9", "allow"),
+            (&low, "T-1", "condition_failed"),
+            (&bob, "T-1", "condition_failed"),
+            (&odd, "T-1", "condition_error"),
+            (&odd, "T-2", "condition_failed"),
+            (&odd, "T-9", "allow"),
+        ] {
+            let call = write().header("x-ticket", ticket).bearer(bearer);
+            assert_eq!(gate.ask(&call).code(), expected, "{ticket} {bearer}");
+        }
+    }
+}
+
+#[test]
+fn more_conditions_on_tokens_than_are_remembered_are_all_asked() {
+    let mut policy = policy();
+    let route = |n: u32| {
+        json!({
+            "path": format!("/v1/rooms/{n}"), "methods": ["GET"], "permission": "contacts:read",
+            "require": [format!("request.method == 'GET' && token.room == {n}")],
+        })
+    };
+    let routes = policy["routes"].as_array_mut().unwrap();
+    routes.extend((0..600).map(route));
+    let gate = Gate::new(&policy);
+    for room in [0, 255, 256, 599] {
+        let bearer = compact(&token("ada", "web-app", "crm.read").claim("room", room));
+        for (path, expected) in [(room, "allow"), ((room + 1) % 600, "condition_failed")] {
+            let call = get(format!("/v1/rooms/{path}")).bearer(&bearer);
+            assert_eq!(gate.ask(&call).code(), expected, "{room} at {path}");
+        }
+    }
+}
+
+#[test]
 fn a_condition_on_the_time_is_asked_again_when_it_has_passed() {
     let gate = Gate::new(&on_agent("now < timestamp(token.iat) + duration('1m')"));
     let bearer = compact(&bot());

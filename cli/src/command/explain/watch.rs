@@ -123,7 +123,7 @@ impl<'a> Watch<'a> {
         let path = NormalPath::parse(self.request.path).ok()?;
         let facts = Facts {
             policy: self.policy,
-            credential: session.credential(),
+            credential: session.credential(self.policy),
             // Nobody shows a certificate here.
             attributes: &Vec::new(),
             method: self.request.method,

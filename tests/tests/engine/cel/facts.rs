@@ -1,6 +1,6 @@
 //! What the expressions are about.
 
-use postern::cel::{self, Failure, Moment, Names, Type, Unknown, Value, Variable};
+use postern::cel::{self, Failure, Moment, Names, Program, Type, Unknown, Value, Variable};
 use serde_json::{Value as Json, json};
 
 use super::generator::Generator;
@@ -45,6 +45,52 @@ impl Names for Known {
             .ok_or(unknown(1))?;
         let taken = usize::from(!VARIABLES[place].1.is_empty());
         Ok(Variable { id: u16::try_from(place).unwrap(), of: of(place), fields: taken })
+    }
+}
+
+/// The same where all but the agent's confidence and the time are settled, and the parts that those
+/// decide.
+#[derive(Default)]
+pub(crate) struct Parted(Vec<Program>);
+
+impl Names for Parted {
+    fn resolve(&mut self, first: &str, fields: &[&str]) -> Result<Variable, Unknown> {
+        Known.resolve(first, fields)
+    }
+
+    fn is_settled(&self, id: u16) -> bool {
+        !matches!(VARIABLES[usize::from(id)], ("agent", "confidence") | ("now", _))
+    }
+
+    fn settle(&mut self, part: Program) -> Result<u16, Program> {
+        self.0.push(part);
+        Ok(u16::try_from(self.0.len() - 1).unwrap())
+    }
+}
+
+impl Parted {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// These values for an expression that was taken apart.
+    pub(crate) fn of<'a>(&'a self, facts: &'a Facts) -> impl cel::Facts + 'a {
+        Apart { facts, parts: &self.0 }
+    }
+}
+
+struct Apart<'a> {
+    facts: &'a Facts,
+    parts: &'a [Program],
+}
+
+impl cel::Facts for Apart<'_> {
+    fn value(&self, id: u16) -> Result<Value<'_>, Failure> {
+        self.facts.value(id)
+    }
+
+    fn settled(&self, place: u16) -> Result<bool, Failure> {
+        self.parts[usize::from(place)].holds(self.facts)
     }
 }
 
