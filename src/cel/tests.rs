@@ -46,6 +46,45 @@ fn outcome(source: &str) -> Result<bool, Failure> {
     program.unwrap_or_else(|invalid| panic!("`{source}`: {invalid}")).holds(&facts())
 }
 
+/// The same where all but the time is settled.
+#[derive(Default)]
+struct Parted(Vec<Program>);
+
+impl Names for Parted {
+    fn resolve(&mut self, first: &str, fields: &[&str]) -> Result<Variable, Unknown> {
+        Known.resolve(first, fields)
+    }
+
+    fn is_settled(&self, id: u16) -> bool {
+        id != 3
+    }
+
+    fn settle(&mut self, part: Program) -> Result<u16, Program> {
+        self.0.push(part);
+        Ok(u16::try_from(self.0.len() - 1).unwrap())
+    }
+}
+
+#[test]
+fn what_settled_variables_decide_is_put_apart_together_and_not_in_more_parts_than_a_few() {
+    let parts = |source: &str| {
+        let mut parts = Parted::default();
+        Program::compile(source, &mut parts).unwrap();
+        parts.0
+    };
+    let early = "now < timestamp('2026-01-01T00:00:00Z')";
+    let together = parts(&format!("agent.name == 'bot' && {early} && !(agent.level > 2)"));
+    assert_eq!(together, parts("agent.name == 'bot' && !(agent.level > 2)"));
+    assert_eq!(together.len(), 1);
+    assert!(parts(early).is_empty() && parts("true").is_empty());
+    let nested = |depth: usize| {
+        (0..depth).fold(early.to_owned(), |inner, level| {
+            format!("{early} || agent.level == {level} && ({inner})")
+        })
+    };
+    assert_eq!((parts(&nested(3)).len(), parts(&nested(9)).len()), (3, 4));
+}
+
 #[test]
 fn what_is_true_holds() {
     for source in [
