@@ -22,6 +22,7 @@ mod check;
 mod eval;
 mod invalid;
 mod node;
+mod operate;
 mod parse;
 mod pattern;
 mod settle;

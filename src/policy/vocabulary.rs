@@ -147,7 +147,17 @@ impl Variable {
             | Self::Segment(_)
             | Self::Size => true,
             Self::Attribute(place) => attributes.has_header(*place),
-            _ => false,
+            // What is told here is remembered with the token: each is named, so that none is by mistake.
+            Self::AgentName
+            | Self::AgentOwner
+            | Self::AgentRegistered
+            | Self::CallerClient
+            | Self::CallerDelegated
+            | Self::CallerKind
+            | Self::Organization
+            | Self::Token
+            | Self::UserRoles
+            | Self::UserSubject => false,
         }
     }
 }

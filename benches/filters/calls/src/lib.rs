@@ -53,20 +53,6 @@ unsafe extern "C" {
         value: *const u8,
         value_size: usize,
     ) -> u32;
-    fn proxy_get_shared_data(
-        key: *const u8,
-        key_size: usize,
-        data: *mut *mut u8,
-        size: *mut usize,
-        version: *mut u32,
-    ) -> u32;
-    fn proxy_set_shared_data(
-        key: *const u8,
-        key_size: usize,
-        value: *const u8,
-        value_size: usize,
-        version: u32,
-    ) -> u32;
     fn proxy_set_property(path: *const u8, size: usize, value: *const u8, value_size: usize)
     -> u32;
 }
@@ -75,7 +61,7 @@ unsafe extern "C" {
 #[derive(Default)]
 struct Rules {
     /// The keys of records that are read and written.
-    keys: Vec<Vec<u8>>,
+    keys: Vec<String>,
     /// Whether the headers of responses are read.
     heeds_response: bool,
     /// The fields of responses.
@@ -87,7 +73,7 @@ impl Rules {
         let mut lines = configuration.lines();
         let mut number = || lines.next().and_then(|line| line.parse::<u32>().ok()).unwrap();
         let (trips, heeds_response) = (number(), number() == 1);
-        let key = |place| format!("postern.meter.of-one-principal-{place:02}").into_bytes();
+        let key = |place| format!("postern.meter.of-one-principal-{place:02}");
         let fields = FIELDS.into_iter().zip(lines.map(str::to_owned));
         let fields = fields.filter(|(_, value)| !value.is_empty()).collect();
         Self { keys: (0..trips).map(key).collect(), heeds_response, fields }
@@ -155,19 +141,6 @@ fn sent_on(map: &[u8]) -> Vec<u8> {
     written
 }
 
-/// Reads a record and writes it, so that it is the next version.
-fn count(key: &[u8]) {
-    let (mut data, mut size, mut version) = (null_mut(), 0, 0);
-    // SAFETY: as above; where there is no such record yet, nothing is written there.
-    unsafe {
-        let (at, length) = (key.as_ptr(), key.len());
-        if proxy_get_shared_data(at, length, &mut data, &mut size, &mut version) == 0 {
-            drop(Vec::from_raw_parts(data, size, size));
-        }
-        assert_eq!(proxy_set_shared_data(at, length, STORED.as_ptr(), STORED.len(), version), 0);
-    }
-}
-
 struct Request(Rc<Rules>);
 
 impl Context for Request {}
@@ -176,7 +149,10 @@ impl HttpContext for Request {
     fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
         let mut time = 0;
         let map = headers(REQUEST);
-        self.0.keys.iter().for_each(|key| count(key));
+        for key in &self.0.keys {
+            let (_, version) = self.get_shared_data(key);
+            self.set_shared_data(key, Some(&STORED), version).unwrap();
+        }
         SENT.with_borrow_mut(|sent| {
             if sent.is_empty() {
                 *sent = sent_on(&map);
